@@ -1,0 +1,1 @@
+//! COPY streams cut into whole rows.

@@ -1,0 +1,1 @@
+//! One enum over the layers' errors.

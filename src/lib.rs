@@ -1,0 +1,19 @@
+//! pgsnap backs up and restores PostgreSQL with no PostgreSQL tool beside it.
+//!
+//! The layers and what crosses the walls between them: `docs/architecture.md`.
+
+pub mod archive;
+#[cfg(feature = "postgres")]
+pub mod catalog;
+pub mod copy_rows;
+#[cfg(feature = "postgres")]
+pub mod dump;
+#[cfg(feature = "postgres")]
+mod error;
+pub mod graph;
+#[cfg(feature = "postgres")]
+pub mod pg;
+pub mod progress;
+#[cfg(feature = "postgres")]
+pub mod restore;
+pub mod sql;
