@@ -87,12 +87,12 @@ fn put_insight(buffer: &mut BytesMut, row: u32, random: &mut Random, centres: &[
         random.below(1000),
         random.word(),
         random.word(),
-        row % 3 == 0,
+        row.is_multiple_of(3),
     );
     buffer.put_i32(i32::try_from(metadata.len()).unwrap_or(i32::MAX) + 1);
     buffer.put_u8(1);
     buffer.put_slice(metadata.as_bytes());
-    if row % 13 == 0 {
+    if row.is_multiple_of(13) {
         buffer.put_i32(-1);
     } else {
         put_source_ids(buffer, row);
