@@ -107,3 +107,71 @@ impl Error {
         }
     }
 }
+
+fn server_class(error: &pg::Error) -> Class {
+    match error {
+        pg::Error::Usage(_) => Class::Usage,
+        pg::Error::Connect { .. }
+        | pg::Error::PasswordRequired { .. }
+        | pg::Error::Auth { .. }
+        | pg::Error::Tls { .. }
+        | pg::Error::TooManyConnections { .. }
+        | pg::Error::NoSuchDatabase { .. }
+        | pg::Error::Lost { .. } => Class::Connect,
+        pg::Error::UnsupportedServer { .. } => Class::Refused,
+        pg::Error::Snapshot { .. } | pg::Error::LockTimeout { .. } => Class::Snapshot,
+        pg::Error::Server { .. } | pg::Error::Protocol { .. } => match error.sqlstate() {
+            // disk_full
+            Some("53100") => Class::Storage,
+            // insufficient_privilege, feature_not_supported
+            Some("42501" | "0A000") => Class::Refused,
+            // serialization_failure: on a standby, a conflict with recovery
+            Some("40001") => Class::Snapshot,
+            _ => Class::Failed,
+        },
+    }
+}
+
+fn archive_class(error: &archive::Error) -> Class {
+    match error {
+        archive::Error::Open { .. } | archive::Error::Write { .. } => Class::Storage,
+        archive::Error::Version { .. } | archive::Error::Features { .. } => Class::Refused,
+        archive::Error::NotReversible { .. } | archive::Error::Order { .. } => Class::Bug,
+        archive::Error::Compression { .. }
+        | archive::Error::Serialize { .. }
+        | archive::Error::Memory { .. }
+        | archive::Error::Limit { .. }
+        | archive::Error::Random { .. } => Class::Failed,
+        _ => Class::Damaged,
+    }
+}
+
+fn dump_class(error: &dump::Error) -> Class {
+    match error {
+        dump::Error::Server(error)
+        | dump::Error::Table { source: error, .. }
+        | dump::Error::Catalog(catalog::Error::Server(error)) => match error {
+            // A lost session takes its snapshot with it.
+            pg::Error::Lost { .. } => Class::Snapshot,
+            error => server_class(error),
+        },
+        dump::Error::Catalog(_) | dump::Error::Panicked(_) | dump::Error::Stream { .. } => Class::Bug,
+        dump::Error::Archive(error) => archive_class(error),
+        dump::Error::Exists { .. } | dump::Error::Storage { .. } => Class::Storage,
+        dump::Error::SnapshotLost => Class::Snapshot,
+        dump::Error::Interrupted => Class::Failed,
+    }
+}
+
+fn restore_class(error: &restore::Error) -> Class {
+    match error {
+        restore::Error::Server(error)
+        | restore::Error::Statement { source: error, .. }
+        | restore::Error::Load { source: error, .. } => server_class(error),
+        restore::Error::Archive(error) => archive_class(error),
+        restore::Error::NotEmpty { .. } | restore::Error::Preflight { .. } => Class::Refused,
+        restore::Error::Different { .. } => Class::Loss,
+        restore::Error::ReadBack { .. } | restore::Error::Panicked(_) => Class::Bug,
+        restore::Error::Interrupted => Class::Failed,
+    }
+}

@@ -5,7 +5,7 @@ mod inspect;
 mod report;
 mod text;
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -139,6 +139,16 @@ fn config(connection: &Connection, database: Option<String>) -> Result<ConnectCo
         force_password: connection.password,
     };
     Ok(ConnectConfig::resolve(&args, &Environment::from_process())?)
+}
+
+/// Asks for the password where `-W` wants that.
+fn ask_password(config: &mut ConnectConfig) -> Result<(), Error> {
+    if config.needs_password_prompt() {
+        let password = rpassword::prompt_password(format!("Password for {}: ", text::name(&config.describe())));
+        let refused = |error| pgsnap::pg::Error::Usage(format!("cannot ask for a password without a terminal: {error}"));
+        config.set_password(password.map_err(refused)?);
+    }
+    Ok(())
 }
 
 fn jobs(asked: Option<u16>) -> usize {
