@@ -157,7 +157,8 @@ fn dump_class(error: &dump::Error) -> Class {
         },
         dump::Error::Catalog(_) | dump::Error::Panicked(_) | dump::Error::Stream { .. } => Class::Bug,
         dump::Error::Archive(error) => archive_class(error),
-        dump::Error::Exists { .. } | dump::Error::Storage { .. } => Class::Storage,
+        dump::Error::Exists { .. } => Class::Refused,
+        dump::Error::Storage { .. } => Class::Storage,
         dump::Error::SnapshotLost => Class::Snapshot,
         dump::Error::Interrupted => Class::Failed,
     }
