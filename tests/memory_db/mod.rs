@@ -182,11 +182,11 @@ impl Random {
 
     fn word(&mut self) -> &'static str {
         const WORDS: [&str; 48] = [
-            "memory", "agent", "user", "prefers", "the", "a", "of", "and", "to", "that", "plan", "report", "before",
-            "after", "meeting", "because", "deploy", "error", "query", "index", "vector", "slow", "fast", "never",
-            "always", "Zürich", "東京", "coffee", "train", "budget", "draft", "review", "with", "without", "asked",
-            "answered", "noted", "changed", "kept", "lost", "found", "again", "later", "today", "tomorrow", "twice",
-            "once", "quietly",
+            "memory", "agent", "user", "prefers", "the", "a", "of", "and", "to", "that", "plan", "report",
+            "before", "after", "meeting", "because", "deploy", "error", "query", "index", "vector", "slow",
+            "fast", "never", "always", "Zürich", "東京", "coffee", "train", "budget", "draft", "review",
+            "with", "without", "asked", "answered", "noted", "changed", "kept", "lost", "found", "again",
+            "later", "today", "tomorrow", "twice", "once", "quietly",
         ];
         // Squared, so that some words are common and most are rare, as in a language.
         let share = (self.next() >> 40) as f64 / (1u64 << 24) as f64;

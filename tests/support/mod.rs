@@ -83,7 +83,12 @@ impl Server {
 
     /// Connection string over the socket, as superuser.
     pub fn conninfo(&self, database: &str) -> String {
-        format!("host={} port={} user={} dbname={database}", self.socket_dir.display(), self.port, self.superuser)
+        format!(
+            "host={} port={} user={} dbname={database}",
+            self.socket_dir.display(),
+            self.port,
+            self.superuser
+        )
     }
 
     /// An empty database with a name of its own, dropped with the value.
@@ -97,7 +102,10 @@ impl Server {
 
     /// Runs SQL, statement by statement, and returns its rows: a line each, columns separated by `|`.
     pub fn psql(&self, database: &str, sql: &str) -> String {
-        let outcome = run(self.oracle("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d"]).args([database, "-c", sql]));
+        let outcome = run(self
+            .oracle("psql")
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d"])
+            .args([database, "-c", sql]));
         outcome.expect_code(0).stdout
     }
 
