@@ -343,10 +343,14 @@ mod tests {
 
     #[test]
     fn binary_pieces_of_every_size() {
-        let rows = [row(&[Some(b"a"), None]), row(&[Some(b""), Some(&[0xff; 300])]), row(&[None, None])].concat();
+        let rows =
+            [row(&[Some(b"a"), None]), row(&[Some(b""), Some(&[0xff; 300])]), row(&[None, None])].concat();
         let stream = stream(&rows);
         for piece in 1..=stream.len() {
-            assert_eq!(split(Format::Binary, &stream, piece).unwrap(), Rows { bytes: rows.clone(), count: 3 });
+            assert_eq!(
+                split(Format::Binary, &stream, piece).unwrap(),
+                Rows { bytes: rows.clone(), count: 3 }
+            );
         }
     }
 
