@@ -107,7 +107,7 @@ pub fn check(
                 }
                 Some(Err(error)) => {
                     whole = false;
-                    damage(Some(number), block.offset, error.to_string());
+                    damage(Some(number), block.offset, without_place(error));
                 }
                 None => {
                     whole = false;
@@ -128,6 +128,15 @@ pub fn check(
         }
     }
     if damages.is_empty() { Ok(()) } else { Err(damages) }
+}
+
+/// What `error` says, without the table, which is said beside it.
+fn without_place(error: Error) -> String {
+    match error {
+        Error::Block { offset, what, .. } => format!("at byte {offset} of the block: {what}"),
+        Error::Damaged { what, .. } => what,
+        other => other.to_string(),
+    }
 }
 
 struct BlockReader<'a> {
