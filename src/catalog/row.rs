@@ -99,9 +99,9 @@ impl Row {
 pub struct Results(BTreeMap<&'static str, Vec<Row>>);
 
 impl Results {
-    /// Adds a query's rows.
+    /// Adds a query's rows, after those that are there under that name.
     pub fn insert(&mut self, query: &'static str, rows: Vec<Row>) {
-        self.0.insert(query, rows);
+        self.0.entry(query).or_default().extend(rows);
     }
 
     /// The rows of a query; none when the query was not asked.

@@ -9,6 +9,9 @@ pub struct Kind {
     pub tag: &'static str,
     /// The queries for a server of that version. The column list of a query is the same for every version.
     pub queries: fn(Version) -> Vec<Query>,
+    /// Queries that can only be written down once the rows of `queries` are known (reading every sequence). Several may
+    /// bear one name: their rows are put together.
+    pub follow_up: Option<fn(&Results) -> Result<Vec<Query>, Error>>,
     /// The objects that those queries' rows describe.
     pub assemble: fn(&Results) -> Result<Vec<Draft>, Error>,
 }
