@@ -39,7 +39,8 @@ impl Row {
         at.and_then(|at| self.values.get(at)).ok_or_else(|| self.problem(column, "is missing"))
     }
 
-    fn problem(&self, column: &str, problem: &str) -> Error {
+    /// The error that the value of that column is not what its reader knows.
+    pub(super) fn problem(&self, column: &str, problem: &str) -> Error {
         Error::Row { query: self.query.to_owned(), column: column.to_owned(), problem: problem.to_owned() }
     }
 
@@ -99,9 +100,9 @@ impl Row {
 pub struct Results(BTreeMap<&'static str, Vec<Row>>);
 
 impl Results {
-    /// Adds a query's rows.
+    /// Adds a query's rows, after those that are there under that name.
     pub fn insert(&mut self, query: &'static str, rows: Vec<Row>) {
-        self.0.insert(query, rows);
+        self.0.entry(query).or_default().extend(rows);
     }
 
     /// The rows of a query; none when the query was not asked.

@@ -1,5 +1,27 @@
 //! The registry of kinds. One kind of object is one file here, one line in [`KINDS`] and one fixture.
 
+mod check_constraint;
+mod columns;
+mod constraint;
+mod default;
+mod foreign_key;
+mod index;
+mod index_attach;
+mod materialized_view;
+mod materialized_view_data;
+mod policy;
+mod relation;
+mod row_security;
+mod rule;
+mod sequence;
+mod sequence_owned_by;
+mod sequence_set;
+mod table;
+mod table_attach;
+mod table_data;
+mod trigger;
+mod view;
+
 use super::{Draft, Error, Results};
 use crate::pg::Version;
 
@@ -9,6 +31,9 @@ pub struct Kind {
     pub tag: &'static str,
     /// The queries for a server of that version. The column list of a query is the same for every version.
     pub queries: fn(Version) -> Vec<Query>,
+    /// Queries that can only be written down once the rows of `queries` are known (reading every sequence). Several may
+    /// bear one name: their rows are put together.
+    pub follow_up: Option<fn(&Results) -> Result<Vec<Query>, Error>>,
     /// The objects that those queries' rows describe.
     pub assemble: fn(&Results) -> Result<Vec<Draft>, Error>,
 }
@@ -22,4 +47,27 @@ pub struct Query {
 }
 
 /// Every kind, in the order in which objects are restored where dependencies leave a choice.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[
+    // Definitions.
+    sequence::SEQUENCE,
+    table::TABLE,
+    view::VIEW,
+    materialized_view::MATERIALIZED_VIEW,
+    table_attach::TABLE_ATTACH,
+    sequence_owned_by::SEQUENCE_OWNED_BY,
+    default::DEFAULT,
+    // Data.
+    table_data::TABLE_DATA,
+    sequence_set::SEQUENCE_SET,
+    // After the data.
+    check_constraint::CHECK_CONSTRAINT,
+    constraint::CONSTRAINT,
+    index::INDEX,
+    index_attach::INDEX_ATTACH,
+    rule::RULE,
+    trigger::TRIGGER,
+    foreign_key::FK_CONSTRAINT,
+    policy::POLICY,
+    row_security::ROW_SECURITY,
+    materialized_view_data::MATERIALIZED_VIEW_DATA,
+];
