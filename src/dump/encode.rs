@@ -42,7 +42,10 @@ impl EncoderPool {
 
     fn encode(&self, table: u32, position: BlockPosition, rows: &[u8]) -> Result<EncodedBlock, archive::Error> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut encoder = idle.unwrap_or_else(|| BlockEncoder::new(self.id, self.level));
+        let mut encoder = match idle {
+            Some(encoder) => encoder,
+            None => BlockEncoder::new(self.id, self.level)?,
+        };
         let block = encoder.encode(table, &self.catalog.tables[table as usize], position, rows);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
         block

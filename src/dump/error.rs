@@ -30,6 +30,16 @@ pub enum Error {
         /// What is wrong with it.
         source: copy_rows::Error,
     },
+    /// The server counts other rows than arrived.
+    #[error("dumping table {table}: the server sent {sent} rows and {rows} arrived. This is a bug in pgsnap or in the server")]
+    RowCount {
+        /// Schema and name.
+        table: String,
+        /// Rows that arrived.
+        rows: u64,
+        /// Rows that the server says it sent.
+        sent: u64,
+    },
     /// A block could not be encoded or written.
     #[error("writing the archive: {0}")]
     Archive(#[from] archive::Error),

@@ -154,7 +154,7 @@ fn chunks_per_table(chunks: &[plan::Chunk], tables: usize) -> Vec<(u32, u64)> {
 }
 
 fn text_tables(catalog: &archive::Catalog) -> Vec<(String, String)> {
-    let reason = |table: &archive::Table| Some((table.to_string(), table.text_reason.clone()?));
+    let reason = |table: &archive::Table| Some((table.label(), table.text_reason.clone()?));
     catalog.tables.iter().filter_map(reason).collect()
 }
 
@@ -170,8 +170,9 @@ async fn read_tables(
     let mut workers = JoinSet::new();
     let mut cancels = Vec::new();
     for _ in 0..jobs {
-        let session = snapshot.join(config).await?;
-        session.set_client_encoding(session.server_encoding()).await?;
+        let mut session = snapshot.join(config).await?;
+        let encoding = session.server_encoding().to_owned();
+        session.set_client_encoding(&encoding).await?;
         cancels.push(session.cancel_handle());
         workers.spawn(worker::run(Arc::clone(work), session, blocks.clone()));
     }

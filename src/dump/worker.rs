@@ -9,7 +9,7 @@ use super::Error;
 use super::encode::{EncoderPool, Encoding};
 use super::plan::{Chunk, copy_statement};
 use crate::archive::{self, BlockPosition, EncodedBlock, Transfer};
-use crate::copy_rows::{Format, RowSplitter};
+use crate::copy_rows::RowSplitter;
 use crate::pg::{self, Session};
 use crate::progress::{Event, Monitor};
 
@@ -50,14 +50,14 @@ async fn read_chunk(
     blocks: &SyncSender<EncodedBlock>,
 ) -> Result<(), Error> {
     let table = &work.catalog.tables[chunk.table as usize];
-    let name = table.to_string();
+    let name = table.label();
     let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let binary = table.transfer == Transfer::Binary;
     let statement = copy_statement(&table.schema, &table.name, &columns, binary, chunk.pages);
     let mut reading = Reading {
         work,
         table: &name,
-        splitter: RowSplitter::new(if binary { Format::Binary } else { Format::Text }),
+        splitter: RowSplitter::new(table.transfer.format()),
         next: BlockPosition { chunk: chunk.number, sequence: 0 },
         number: chunk.table,
         encoding: VecDeque::new(),
@@ -65,11 +65,14 @@ async fn read_chunk(
         rows: 0,
     };
     let copied = pg::copy::copy_out(session, &statement, |bytes| reading.push(bytes)).await;
-    copied.map_err(|error| match error {
+    let sent = copied.map_err(|error| match error {
         Error::Server(source) => Error::Table { table: name.clone(), source },
         other => other,
     })?;
     let rows = reading.finish()?;
+    if rows != sent {
+        return Err(Error::RowCount { table: name, rows, sent });
+    }
     let mut left = work.left.lock().unwrap_or_else(PoisonError::into_inner);
     let (chunks, total) = &mut left[chunk.table as usize];
     *chunks -= 1;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Error, Shared};
 use crate::archive::{BlockDecoder, Digest, Table, Transfer};
-use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER, Format, RowSplitter};
+use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER, RowSplitter};
 use crate::pg::copy::CopyIn;
 use crate::pg::{self, Session};
 use crate::progress::Event;
@@ -24,7 +24,7 @@ pub async fn load(
     alone: bool,
 ) -> Result<(), Error> {
     let table = &shared.archive.catalog().tables[number as usize];
-    let failed = |source| Error::Load { table: table.to_string(), source };
+    let failed = |source| Error::Load { table: table.label(), source };
     if alone {
         let relation = sql::qualified(&table.schema, &table.name);
         session.batch(&format!("BEGIN; TRUNCATE ONLY {relation}")).await.map_err(failed)?;
@@ -44,13 +44,13 @@ async fn copy_blocks(
     blocks: Range<usize>,
     freeze: bool,
 ) -> Result<(), Error> {
-    let failed = |source| Error::Load { table: table.to_string(), source };
+    let failed = |source| Error::Load { table: table.label(), source };
     let mut copy = CopyIn::start(session, &copy_statement(table, "FROM STDIN", freeze)).await.map_err(failed)?;
     if table.transfer == Transfer::Binary {
         copy.send(BINARY_HEADER.to_vec()).await.map_err(failed)?;
     }
     let index = &shared.archive.index().tables[number as usize];
-    let mut decoder = BlockDecoder::new(shared.archive.header().id);
+    let mut decoder = BlockDecoder::new(shared.archive.header().id)?;
     for block in &index.blocks[blocks] {
         let mut rows = Vec::new();
         tokio::task::block_in_place(|| decoder.decode(table, shared.archive.block(block)?, &mut rows))?;
@@ -80,14 +80,10 @@ fn copy_statement(table: &Table, direction: &str, freeze: bool) -> String {
 pub async fn verify(shared: &Arc<Shared>, session: &Session, number: u32) -> Result<(), Error> {
     let table = &shared.archive.catalog().tables[number as usize];
     let index = &shared.archive.index().tables[number as usize];
-    let format = match table.transfer {
-        Transfer::Binary => Format::Binary,
-        Transfer::Text => Format::Text,
-    };
-    let mut splitter = RowSplitter::new(format);
+    let mut splitter = RowSplitter::new(table.transfer.format());
     let mut rows = 0;
     let mut digest = Digest::default();
-    let unreadable = |source| Error::ReadBack { table: table.to_string(), source };
+    let unreadable = |source| Error::ReadBack { table: table.label(), source };
     let statement = copy_statement(table, "TO STDOUT", false);
     let read = pg::copy::copy_out(session, &statement, |bytes| {
         splitter.push(bytes).map_err(unreadable)?;
@@ -97,20 +93,20 @@ pub async fn verify(shared: &Arc<Shared>, session: &Session, number: u32) -> Res
         Ok(())
     });
     read.await.map_err(|error| match error {
-        Error::Server(source) => Error::Load { table: table.to_string(), source },
+        Error::Server(source) => Error::Load { table: table.label(), source },
         other => other,
     })?;
     rows += digest.add_rows(table, &splitter.take().bytes)?;
     splitter.finish().map_err(unreadable)?;
     if (rows, digest) != (index.rows, index.digest) {
         return Err(Error::Different {
-            table: table.to_string(),
+            table: table.label(),
             rows,
             digest: digest.to_string(),
             expected_rows: index.rows,
             expected_digest: index.digest.to_string(),
         });
     }
-    shared.monitor.report(Event::Done(format!("table {table}: {rows} rows, equal to the archive")));
+    shared.monitor.report(Event::Done(format!("table {}: {rows} rows, equal to the archive", table.label())));
     Ok(())
 }

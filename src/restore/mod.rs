@@ -76,7 +76,7 @@ async fn restore(config: &ConnectConfig, shared: &Arc<Shared>) -> Result<Restore
     let step = |text: &str| shared.monitor.report(Event::Step(text.to_owned()));
     let archive = &shared.archive;
     let (catalog, index) = (archive.catalog(), archive.index());
-    let session = connect(config, shared).await?;
+    let session = connect(config).await?;
     step("checking the target");
     preflight::check(&session, catalog, &shared.options).await?;
     let plan = plan::plan(catalog, index, shared.options.jobs, shared.options.verify, |entry| wanted(entry, &shared.options));
@@ -109,12 +109,8 @@ fn wanted(entry: &Entry, options: &RestoreOptions) -> bool {
     options.privileges || entry.pass != Pass::Acl
 }
 
-/// A session with the encoding of the archive's rows.
-async fn connect(config: &ConnectConfig, shared: &Shared) -> Result<Session, Error> {
-    Ok(Session::connect(config, Purpose::Restore).await.map(|session| {
-        tracing::debug!(encoding = shared.archive.catalog().source.encoding, "connected");
-        session
-    })?)
+async fn connect(config: &ConnectConfig) -> Result<Session, Error> {
+    Ok(Session::connect(config, Purpose::Restore, "pgsnap").await?)
 }
 
 async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {
@@ -127,7 +123,7 @@ async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Re
 /// Runs the statements of an entry.
 async fn execute(shared: &Shared, session: &Session, place: usize) -> Result<(), Error> {
     let entry = &shared.archive.catalog().entries[place];
-    let failed = |source| Error::Statement { object: entry.to_string(), source };
+    let failed = |source| Error::Statement { object: entry.label(), source };
     if let Some(tablespace) = &entry.tablespace {
         let statement = format!("SET default_tablespace = {}", sql::literal(tablespace));
         session.execute(&statement).await.map_err(failed)?;
@@ -143,7 +139,7 @@ async fn execute(shared: &Shared, session: &Session, place: usize) -> Result<(),
         let statement = format!("ALTER {owned} OWNER TO {}", sql::ident(owner));
         execute_one(session, &statement).await.map_err(failed)?;
     }
-    shared.monitor.report(Event::Done(entry.to_string()));
+    shared.monitor.report(Event::Done(entry.label()));
     Ok(())
 }
 
@@ -164,7 +160,7 @@ async fn run_tasks(config: &ConnectConfig, shared: &Arc<Shared>, tasks: Vec<Task
     let mut idle = Vec::new();
     let mut cancels = Vec::new();
     for _ in 0..shared.options.jobs.min(tasks.len()) {
-        let session = connect(config, shared).await?;
+        let session = connect(config).await?;
         cancels.push(session.cancel_handle());
         idle.push(session);
     }
@@ -199,10 +195,15 @@ async fn run_tasks(config: &ConnectConfig, shared: &Arc<Shared>, tasks: Vec<Task
 
 async fn run_task(
     shared: Arc<Shared>,
-    session: Session,
+    mut session: Session,
     place: usize,
     task: Task,
 ) -> Result<(usize, Session), Error> {
+    match task.action {
+        Action::Execute(_) => session.reset_client_encoding().await?,
+        // Rows travel in the encoding they were dumped in; the server converts.
+        _ => session.set_client_encoding(&shared.archive.catalog().source.encoding).await?,
+    }
     match task.action {
         Action::Execute(entry) => execute(&shared, &session, entry).await?,
         Action::Load { table, blocks, alone } => load::load(&shared, &session, table, blocks, alone).await?,

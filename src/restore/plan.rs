@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn block(raw_len: u64) -> BlockRef {
-        BlockRef { offset: 0, chunk: 0, sequence: 0, rows: 1, raw_len, stored_len: raw_len }
+        BlockRef { table: 0, offset: 0, chunk: 0, sequence: 0, rows: 1, raw_len, stored_len: raw_len }
     }
 
     fn example(raw_len: u64) -> (Catalog, Index) {
@@ -227,7 +227,7 @@ mod tests {
         };
         let blocks: Vec<BlockRef> = (0..4).map(|_| block(raw_len / 4)).collect();
         let tables = vec![TableIndex { blocks, raw_bytes: raw_len, ..TableIndex::default() }];
-        (Catalog { source: Source::default(), entries, tables: vec![table] }, Index { tables })
+        (Catalog { source: Source::default(), entries, tables: vec![table] }, Index { tables, ..Index::default() })
     }
 
     #[test]

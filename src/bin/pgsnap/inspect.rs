@@ -20,7 +20,8 @@ pub struct Report {
 /// Checks an archive and describes it.
 pub fn inspect(args: &Inspect, archive: &Archive) -> Report {
     let depth = if args.quick { Depth::Structure } else { Depth::Full };
-    let damages = check::check(archive, depth).err().unwrap_or_default();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let damages = check::check(archive, depth, threads, &mut |_, _| ()).err().unwrap_or_default();
     let text = match args {
         Inspect { json: true, .. } => format!("{:#}\n", describe(args, archive, &damages)),
         _ => print(args, archive, &damages),
@@ -33,7 +34,7 @@ fn print(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
     let mut text = format!(
         "archive    {}, format {}, pgsnap {}\nsource     database {} on PostgreSQL {}, {}, {}\nsnapshot   {}\n",
         archive.header().id,
-        archive.header().version,
+        format(archive),
         text::name(&source.pgsnap_version),
         text::name(&source.database),
         text::name(&source.server_version),
@@ -55,7 +56,7 @@ fn print(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
     }
     for table in &archive.catalog().tables {
         if let Some(reason) = &table.text_reason {
-            text += &format!("as text    {}: {}\n", text::name(&table.to_string()), text::name(reason));
+            text += &format!("as text    {}: {}\n", text::name(&table.label()), text::name(reason));
         }
     }
     for missing in &source.uncovered {
@@ -66,7 +67,7 @@ fn print(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
 }
 
 fn verdict(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
-    let size = text::bytes(archive.len());
+    let size = text::bytes(archive.file_bytes());
     let blocks: usize = archive.index().tables.iter().map(|table| table.blocks.len()).sum();
     match (damages, args.quick) {
         ([], false) => format!("intact: {size}, {} blocks decoded, every checksum and digest right\n", text::count(blocks as u64)),
@@ -79,7 +80,7 @@ fn verdict(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
 fn contents(archive: &Archive) -> String {
     let mut rows = Vec::new();
     for (table, index) in archive.catalog().tables.iter().zip(&archive.index().tables) {
-        rows.push(sizes("TABLE DATA", &table.to_string(), index));
+        rows.push(sizes("TABLE DATA", &table.label(), index));
     }
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     for entry in archive.catalog().entries.iter().filter(|entry| entry.table.is_none()) {
@@ -134,7 +135,7 @@ fn stats(archive: &Archive) -> String {
         for (column, facts) in table.columns.iter().zip(&index.columns) {
             let bound = |value: &Option<Vec<u8>>| bound(column, value).map_or_else(|| "-".to_owned(), |text| text::name(&text));
             rows.push(vec![
-                text::name(&table.to_string()),
+                text::name(&table.label()),
                 text::name(&column.name),
                 text::name(&column.type_name),
                 text::count(facts.nulls),
@@ -158,8 +159,8 @@ fn describe(args: &Inspect, archive: &Archive, damages: &[Damage]) -> Value {
     json!({
         "archive": {
             "id": archive.header().id.to_string(),
-            "format": archive.header().version.to_string(),
-            "bytes": archive.len(),
+            "format": format(archive),
+            "bytes": archive.file_bytes(),
             "checked": if args.quick { "structure" } else { "full" },
             "intact": damages.is_empty(),
         },
@@ -219,6 +220,12 @@ fn describe_table(table: &Table, index: &TableIndex) -> Value {
         "digest": index.digest.to_string(),
         "columns": table.columns.iter().zip(&index.columns).map(column).collect::<Vec<_>>(),
     })
+}
+
+/// The format's version.
+fn format(archive: &Archive) -> String {
+    let header = archive.header();
+    format!("{}.{}", header.major, header.minor)
 }
 
 /// Microseconds since 1970 as UTC.
