@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -143,6 +143,12 @@ impl Database {
     /// See [`Server::psql`].
     pub fn psql(&self, sql: &str) -> String {
         self.server.psql(&self.name, sql)
+    }
+
+    /// Runs a file of SQL.
+    pub fn load(&self, file: &Path) {
+        let mut command = self.server.oracle("psql");
+        run(command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.name, "-f"]).arg(file)).expect_code(0);
     }
 
     /// The database as pg_dump 18 writes it, in an order that two dumps of equal databases share: rows of a table sorted.
