@@ -28,6 +28,8 @@ impl ObjectId {
     pub const ACL: i32 = -6;
     /// `sub` of an object's comment.
     pub const COMMENT: i32 = -7;
+    /// `sub` of an object's security labels.
+    pub const LABEL: i32 = -8;
 
     /// The object of that catalog.
     pub const fn new(class: u32, oid: u32) -> Self {
@@ -189,7 +191,8 @@ pub struct Draft {
     pub access_method: Option<String>,
     /// What it needs beyond what pg_depend says.
     pub requires: Vec<ObjectId>,
-    /// The object whose statement holds it unless a loop forbids that (a table, for its CHECKs and defaults).
+    /// The object whose statement holds it unless a loop forbids that (a table, for its CHECKs and defaults). `section`
+    /// and `create` then are those it has when it stands alone.
     pub inline_in: Option<ObjectId>,
     /// What a loop may do with it.
     pub repair: Repair,

@@ -39,7 +39,8 @@ impl Row {
         at.and_then(|at| self.values.get(at)).ok_or_else(|| self.problem(column, "is missing"))
     }
 
-    fn problem(&self, column: &str, problem: &str) -> Error {
+    /// The error that the value of that column is not what its reader knows.
+    pub(super) fn problem(&self, column: &str, problem: &str) -> Error {
         Error::Row { query: self.query.to_owned(), column: column.to_owned(), problem: problem.to_owned() }
     }
 

@@ -2,15 +2,13 @@
 
 use super::types;
 use super::{Kind, Query};
+use crate::catalog::class::PG_CLASS;
 use crate::catalog::{Draft, Error, ObjectId, Results};
 use crate::pg::Version;
 use crate::sql;
 use std::collections::BTreeMap;
 
-/// OID of pg_class: comments on the attributes hang on the type's row there.
-const PG_CLASS: u32 = 1259;
-
-pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, assemble };
+pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     let composites = format!(
@@ -19,8 +17,9 @@ fn queries(_: Version) -> Vec<Query> {
         FROM pg_catalog.pg_type t
         JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
         JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
-        WHERE t.typtype = 'c' AND c.relkind = 'c' AND t.oid >= 16384",
-        types::COLUMNS
+        WHERE t.typtype = 'c' AND c.relkind = 'c' AND {}",
+        types::COLUMNS,
+        types::OF_USERS
     );
     let attributes = "
         SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
@@ -55,6 +54,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
         let relation = row.oid("typrelid")?;
         let list = attributes.remove(&relation).unwrap_or_default().join(",");
         draft.create = vec![format!("CREATE TYPE {name} AS ({list}\n)").into()];
+        // Comments on attributes hang on the type's row in pg_class.
         draft.aliases.push(ObjectId::new(PG_CLASS, relation));
         draft.columns_of = Some(name);
         drafts.push(draft);

@@ -1,16 +1,14 @@
 //! DOMAIN, and its constraints: inside the domain's statement unless a loop forbids it or they are not valid.
 
-use super::types::{self, PG_TYPE};
+use super::types;
 use super::{Kind, Query};
+use crate::catalog::class::PG_CONSTRAINT;
 use crate::catalog::{Draft, Error, ObjectId, Piece, Results, Section, Statement};
 use crate::pg::Version;
 use crate::sql;
 use std::collections::BTreeMap;
 
-/// OID of pg_constraint.
-const PG_CONSTRAINT: u32 = 2606;
-
-pub(super) const KIND: Kind = Kind { tag: "DOMAIN", queries, assemble };
+pub(super) const KIND: Kind = Kind { tag: "DOMAIN", queries, follow_up: None, assemble };
 
 fn queries(version: Version) -> Vec<Query> {
     // Since 17 NOT NULL of a domain is a constraint with a name; before, it is a flag.
@@ -25,8 +23,9 @@ fn queries(version: Version) -> Vec<Query> {
         LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
         LEFT JOIN pg_catalog.pg_collation co ON co.oid = t.typcollation AND t.typcollation <> b.typcollation
         LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
-        WHERE t.typtype = 'd' AND t.oid >= 16384",
-        types::COLUMNS
+        WHERE t.typtype = 'd' AND {}",
+        types::COLUMNS,
+        types::OF_USERS
     );
     let constraints = "
         SELECT c.oid, c.contypid, c.conname, c.convalidated, pg_catalog.pg_get_constraintdef(c.oid) AS definition
@@ -89,8 +88,6 @@ impl Constraint {
     fn draft(&self, host: &Draft, definition: &str, domain: &str, schema: &str, domain_name: &str) -> Draft {
         let name = format!("{domain_name} {}", self.name);
         let mut draft = Draft::new(self.id, "CHECK CONSTRAINT", Some(schema), &name, Section::PostData);
-        debug_assert_eq!(host.id.class, PG_TYPE);
-        draft.owner = host.owner.clone();
         draft.create = vec![format!("ALTER DOMAIN {domain} ADD {definition}").into()];
         let constraint = sql::ident(&self.name);
         draft.drop = vec![format!("ALTER DOMAIN {domain} DROP CONSTRAINT {constraint}")];

@@ -6,7 +6,7 @@ use crate::catalog::{Draft, Error, Results};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, assemble };
+pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     let sql = format!(
@@ -15,8 +15,9 @@ fn queries(_: Version) -> Vec<Query> {
                (SELECT pg_catalog.array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
                 FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) AS labels
         FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-        WHERE t.typtype = 'e' AND t.oid >= 16384",
-        types::COLUMNS
+        WHERE t.typtype = 'e' AND {}",
+        types::COLUMNS,
+        types::OF_USERS
     );
     vec![Query { name: "enums", sql }]
 }

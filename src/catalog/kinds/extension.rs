@@ -2,14 +2,12 @@
 //! the catalog but no ALTER ... OWNER TO: the role that restores owns them.
 
 use super::{Kind, Query};
+use crate::catalog::class::PG_EXTENSION;
 use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 use crate::sql;
 
-/// OID of pg_extension.
-pub(crate) const PG_EXTENSION: u32 = 3079;
-
-pub(super) const KIND: Kind = Kind { tag: "EXTENSION", queries, assemble };
+pub(super) const KIND: Kind = Kind { tag: "EXTENSION", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     // OIDs below 16384 are initdb's: plpgsql is in every database.

@@ -1,13 +1,14 @@
 //! TYPE ... AS RANGE, with its multirange type. A range with a canonical function needs a shell type first; such ranges are
 //! written in C, come with extensions, and are listed as uncovered when they do not.
 
-use super::types::{self, PG_TYPE};
+use super::types;
 use super::{Kind, Query};
+use crate::catalog::class::PG_TYPE;
 use crate::catalog::{Draft, Error, ObjectId, Results};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, assemble };
+pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
 
 fn queries(version: Version) -> Vec<Query> {
     let (multirange, join) = if version.major() >= 14 {
@@ -19,7 +20,7 @@ fn queries(version: Version) -> Vec<Query> {
         )
     } else {
         (
-            "NULL::oid AS multirange_oid, NULL::oid AS multirange_array, NULL::text AS multirange_schema,
+            "0 AS multirange_oid, 0 AS multirange_array, NULL::text AS multirange_schema,
              NULL::text AS multirange",
             "",
         )
@@ -41,8 +42,9 @@ fn queries(version: Version) -> Vec<Query> {
         LEFT JOIN pg_catalog.pg_proc d ON d.oid = r.rngsubdiff
         LEFT JOIN pg_catalog.pg_namespace dn ON dn.oid = d.pronamespace
         {join}
-        WHERE t.oid >= 16384 AND r.rngcanonical = 0",
-        types::COLUMNS
+        WHERE {} AND r.rngcanonical = 0",
+        types::COLUMNS,
+        types::OF_USERS
     );
     vec![Query { name: "ranges", sql }]
 }
@@ -66,8 +68,9 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
         draft.create =
             vec![format!("CREATE TYPE {name} AS RANGE (\n    {}\n)", options.join(",\n    ")).into()];
         for column in ["multirange_oid", "multirange_array"] {
-            if let Some(oid) = row.opt_int(column)? {
-                draft.aliases.push(ObjectId::new(PG_TYPE, u32::try_from(oid).unwrap_or(0)));
+            let oid = row.oid(column)?;
+            if oid != 0 {
+                draft.aliases.push(ObjectId::new(PG_TYPE, oid));
             }
         }
         drafts.push(draft);

@@ -2,18 +2,16 @@
 //! the one it has had since PostgreSQL 15.
 
 use super::{Kind, Query};
+use crate::catalog::class::PG_NAMESPACE;
 use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 use crate::sql;
 
-/// OID of pg_namespace.
-pub(crate) const PG_NAMESPACE: u32 = 2615;
-
-pub(super) const KIND: Kind = Kind { tag: "SCHEMA", queries, assemble };
+pub(super) const KIND: Kind = Kind { tag: "SCHEMA", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     let sql = "
-        SELECT n.oid, n.nspname, pg_catalog.pg_get_userbyid(n.nspowner) AS owner
+        SELECT n.oid, n.nspname, (SELECT o.rolname FROM pg_catalog.pg_roles o WHERE o.oid = n.nspowner) AS owner
         FROM pg_catalog.pg_namespace n
         WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
         .to_owned();

@@ -1,14 +1,17 @@
 //! What enum, composite, domain and range types have in common.
 
+use crate::catalog::class::PG_TYPE;
 use crate::catalog::{Draft, Error, ObjectId, Row, Section};
 use crate::sql;
 
-/// OID of pg_type.
-pub(crate) const PG_TYPE: u32 = 1247;
-
-/// The columns that [`draft`] reads, of `pg_type t` and `pg_namespace n`.
+/// The columns that [`draft`] reads, of `pg_type t` and `pg_namespace n`. A dangling owner reads as NULL and is refused.
 pub(super) const COLUMNS: &str =
-    "t.oid, t.typname, n.nspname, pg_catalog.pg_get_userbyid(t.typowner) AS owner, t.typarray";
+    "t.oid, t.typname, n.nspname, t.typarray, \
+    (SELECT o.rolname FROM pg_catalog.pg_roles o WHERE o.oid = t.typowner) AS owner";
+
+/// True of the types `t` that users made: neither the system's nor temporary.
+pub(super) const OF_USERS: &str =
+    "t.oid >= 16384 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
 /// A type's draft with everything but its CREATE statement. `word` is `TYPE` or `DOMAIN`.
 pub(super) fn draft(row: &Row, word: &'static str) -> Result<Draft, Error> {
