@@ -6,6 +6,6 @@ CREATE TABLE pid.t1 PARTITION OF pid.t FOR VALUES FROM (0) TO (10);
 INSERT INTO pid.t (a) VALUES (1), (2);
 ALTER TABLE pid.t SET ACCESS METHOD heap;
 -- Exclusion constraints of partitioned tables.
-CREATE TABLE pid.ex (a int, b int4range, CONSTRAINT ex EXCLUDE USING gist (b WITH =, int4range(a, a, '[]') WITH &&))
+CREATE TABLE pid.excluded (a int, b int4range, CONSTRAINT ex EXCLUDE USING gist (b WITH =, int4range(a, a, '[]') WITH &&))
     PARTITION BY RANGE (b);
-CREATE TABLE pid.ex1 PARTITION OF pid.ex FOR VALUES FROM ('[0,1)') TO ('[9,10)');
+CREATE TABLE pid.excluded1 PARTITION OF pid.excluded FOR VALUES FROM ('[0,1)') TO ('[9,10)');
