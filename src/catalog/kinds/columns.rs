@@ -1,8 +1,8 @@
 //! Columns of tables and materialized views: one query, and the statements for what CREATE cannot say.
 
-use super::super::{Error, Row, Statement};
 use super::Query;
 use super::relation::{OF_USERS, SCHEMA, option_list};
+use crate::catalog::{Error, Row, Statement};
 use crate::pg::Version;
 use crate::sql;
 

@@ -1,11 +1,11 @@
 //! CONSTRAINT: primary keys, unique and exclusion constraints, with the index that each has.
 
-use super::super::{Draft, Error, ObjectId, Results, Row, Section};
 use super::index::{INDEX_DETAILS, index_details};
 use super::relation::{
     OF_USERS, PG_CONSTRAINT, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name, with_clause,
 };
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
 
@@ -16,8 +16,7 @@ fn queries(_: Version) -> Vec<Query> {
     let sql = format!(
         "SELECT {TABLE_OF}, k.oid, k.conname AS name, k.contype::text AS type, k.condeferrable AS deferrable,
                 k.condeferred AS deferred, pg_catalog.pg_get_constraintdef(k.oid) AS definition,
-                k.conindid AS index_oid, x.relname AS index_name, x.reloptions AS options, x.relispartition AS attached,
-                pg_catalog.obj_description(x.oid, 'pg_class') AS index_comment, {INDEX_DETAILS}
+                k.conindid AS index_oid, x.relname AS index_name, x.reloptions AS options, x.relispartition AS attached, {INDEX_DETAILS}
            FROM pg_catalog.pg_constraint k
            JOIN pg_catalog.pg_class c ON c.oid = k.conrelid {SCHEMA}
            JOIN pg_catalog.pg_class x ON x.oid = k.conindid
@@ -42,12 +41,7 @@ fn draft(row: &Row) -> Result<Draft, Error> {
     draft.comment_on = Some(format!("CONSTRAINT {name} ON {table}"));
     draft.create =
         vec![format!("ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {}", definition(row)?).into()];
-    let index_name = row.text("index_name")?;
-    draft.create.extend(index_details(row, &table, index_name)?);
-    if let Some(comment) = row.opt_text("index_comment")? {
-        let index = sql::qualified(row.text("schema")?, index_name);
-        draft.create.push(format!("COMMENT ON INDEX {index} IS {}", sql::literal(comment)).into());
-    }
+    draft.create.extend(index_details(row, &table, row.text("index_name")?)?);
     if !row.bool("attached")? {
         draft.drop = vec![format!("ALTER TABLE ONLY {table} DROP CONSTRAINT {name}")];
     }

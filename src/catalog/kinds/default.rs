@@ -1,8 +1,8 @@
 //! DEFAULT: column defaults. Most stand inside CREATE TABLE.
 
-use super::super::{Draft, Error, ObjectId, Results, Row, Section};
 use super::relation::{OF_USERS, PG_ATTRDEF, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
 

@@ -1,10 +1,10 @@
 //! FK CONSTRAINT: those that were declared; what the server makes of them for partitions comes by itself.
 
-use super::super::{Draft, Error, ObjectId, Results, Section};
 use super::relation::{
     OF_USERS, PG_CONSTRAINT, SCHEMA, TABLE_OF, draft_on_table, relation_id, rows_by, table_name,
 };
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 use crate::sql;
 

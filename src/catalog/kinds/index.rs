@@ -1,11 +1,11 @@
 //! INDEX: those that no constraint has made.
 
-use super::super::{Draft, Error, Lock, Results, Row, Section, Statement};
 use super::relation::{
     OF_USERS, PG_CLASS, PG_CONSTRAINT, SCHEMA, TABLE_OF, depends_on_extensions, extensions_of, relation_id,
     table_name,
 };
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, Lock, Results, Row, Section, Statement};
 use crate::pg::Version;
 use crate::sql;
 

@@ -1,9 +1,9 @@
 //! INDEX ATTACH: a partition's index becomes a part of the partitioned table's.
 
-use super::super::{Draft, Error, ObjectId, Results, Section};
 use super::index::USABLE;
 use super::relation::{OF_USERS, SCHEMA, relation_id};
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 use crate::sql;
 

@@ -1,6 +1,5 @@
 //! MATERIALIZED VIEW: created without rows; `materialized_view_data` refreshes it.
 
-use super::super::{Draft, Error, ObjectId, Repair, Results, Row};
 use super::columns::{alter_column, columns_query};
 use super::relation::{
     OF_USERS, PG_CLASS, PG_REWRITE, RELATION, ROW_TYPES, SCHEMA, STORAGE, bare, depends_on_extensions,
@@ -8,6 +7,7 @@ use super::relation::{
 };
 use super::view::RETURN_RULE;
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Repair, Results, Row};
 use crate::pg::Version;
 
 /// Materialized views.

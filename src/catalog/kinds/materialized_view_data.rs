@@ -1,10 +1,10 @@
 //! MATERIALIZED VIEW DATA: the refresh of those that have rows.
 
-use super::super::{Draft, Error, ObjectId, Pass, Results, Section};
 use super::relation::{
     OF_USERS, PG_CLASS, PG_REWRITE, RELATION, SCHEMA, part_draft, relation_id, relation_name, rows_by,
 };
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Pass, Results, Section};
 use crate::pg::Version;
 
 /// Refreshes.

@@ -1,8 +1,8 @@
 //! POLICY of row level security.
 
-use super::super::{Draft, Error, ObjectId, Results, Row, Section};
 use super::relation::{OF_USERS, PG_POLICY, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Draft, Error, ObjectId, Row, Section, Statement};
+use crate::catalog::{Draft, Error, ObjectId, Row, Section, Statement};
 use crate::sql;
 
 /// OID of pg_type.
@@ -36,10 +36,10 @@ pub(super) const OF_USERS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 
 /// Selects the names of the extensions without which the object cannot stay (`DEPENDS ON EXTENSION`).
 pub(super) fn extensions_of(class: u32, oid: &str) -> String {
     format!(
-        "ARRAY(SELECT e.extname::text FROM pg_catalog.pg_depend x
-                 JOIN pg_catalog.pg_extension e ON x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
-                      AND e.oid = x.refobjid
-                WHERE x.classid = {class} AND x.objid = {oid} AND x.deptype = 'x' ORDER BY 1) AS extensions"
+        "ARRAY(SELECT e.extname::text FROM pg_catalog.pg_depend ed
+                 JOIN pg_catalog.pg_extension e ON ed.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+                      AND e.oid = ed.refobjid
+                WHERE ed.classid = {class} AND ed.objid = {oid} AND ed.deptype = 'x' ORDER BY 1) AS extensions"
     )
 }
 

@@ -1,8 +1,8 @@
 //! ROW SECURITY: the switch of a table. FORCE belongs to the table, policies are objects of their own.
 
-use super::super::{Draft, Error, ObjectId, Results, Section};
 use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, relation_name};
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 
 /// Row level security switched on.

@@ -1,10 +1,10 @@
 //! RULE: all but the `_RETURN` rules, which are the views themselves.
 
-use super::super::{Draft, Error, ObjectId, Results, Row, Section};
 use super::relation::{
     OF_USERS, PG_REWRITE, SCHEMA, TABLE_OF, bare, draft_on_table, relation_id, table_name,
 };
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
 

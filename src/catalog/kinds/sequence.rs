@@ -1,8 +1,8 @@
 //! SEQUENCE: also those of identity columns, which ALTER TABLE makes.
 
-use super::super::{Draft, Error, Results, Row};
 use super::relation::{OF_USERS, PG_CLASS, RELATION, SCHEMA, relation_draft, relation_name};
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, Results, Row};
 use crate::pg::Version;
 use crate::sql;
 
@@ -40,7 +40,11 @@ fn draft(row: &Row) -> Result<Draft, Error> {
     let options = options(row)?;
     let Some(identity) = row.opt_text("identity")? else {
         let unlogged = if persistence == "u" { "UNLOGGED " } else { "" };
-        draft.create = vec![format!("CREATE {unlogged}SEQUENCE {name}{options}").into()];
+        let as_type = match row.text("type")? {
+            "bigint" => String::new(),
+            type_name => format!("\n    AS {type_name}"),
+        };
+        draft.create = vec![format!("CREATE {unlogged}SEQUENCE {name}{as_type}{options}").into()];
         return Ok(draft);
     };
     // The table's owner owns it, and it goes when the table goes.
@@ -62,7 +66,7 @@ fn draft(row: &Row) -> Result<Draft, Error> {
     Ok(draft)
 }
 
-/// The options that are not the type's defaults, and the start, which is always said.
+/// The options but the type, which for an identity column's sequence is the column's.
 fn options(row: &Row) -> Result<String, Error> {
     let (type_name, increment) = (row.text("type")?, row.int("increment")?);
     let (type_min, type_max) = match type_name {
@@ -71,12 +75,7 @@ fn options(row: &Row) -> Result<String, Error> {
         _ => (i64::MIN, i64::MAX),
     };
     let (default_min, default_max) = if increment > 0 { (1, type_max) } else { (type_min, -1) };
-    // The type of an identity column's sequence is the column's, or as below.
-    let mut text = String::new();
-    if type_name != "bigint" {
-        text.push_str(&format!("\n    AS {type_name}"));
-    }
-    text.push_str(&format!("\n    START WITH {}\n    INCREMENT BY {increment}", row.int("start")?));
+    let mut text = format!("\n    START WITH {}\n    INCREMENT BY {increment}", row.int("start")?);
     match row.int("minimum")? {
         minimum if minimum == default_min => text.push_str("\n    NO MINVALUE"),
         minimum => text.push_str(&format!("\n    MINVALUE {minimum}")),

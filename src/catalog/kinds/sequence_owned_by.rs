@@ -1,8 +1,8 @@
 //! SEQUENCE OWNED BY: the column a sequence goes away with (serial columns).
 
-use super::super::{Draft, Error, ObjectId, Results, Row, Section};
 use super::relation::{OF_USERS, PG_CLASS, RELATION, SCHEMA, part_draft, relation_id, relation_name};
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
 

@@ -1,8 +1,8 @@
 //! SEQUENCE SET: the values of sequences.
 
-use super::super::{Draft, Error, ObjectId, Results, Section};
 use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, relation_name};
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 use crate::sql;
 

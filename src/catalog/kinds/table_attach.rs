@@ -1,9 +1,9 @@
 //! TABLE ATTACH: partitions are made stand-alone and attached afterwards, so that columns keep their order and a partition
 //! can be restored alone.
 
-use super::super::{Draft, Error, ObjectId, Results, Row, Section};
 use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, relation_id, relation_name};
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
 

@@ -1,8 +1,8 @@
 //! TABLE DATA: the rows of plain tables, partitions among them. Partitioned tables have none of their own.
 
-use super::super::{Attribute, Draft, Error, ObjectId, Relation, Results, Row, Section, Shape, ValueKind};
 use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, rows_by};
 use super::{Kind, Query};
+use crate::catalog::{Attribute, Draft, Error, ObjectId, Relation, Results, Row, Section, Shape, ValueKind};
 use crate::pg::Version;
 
 /// Rows of tables.

@@ -1,12 +1,12 @@
 //! VIEW.
 
-use super::super::{Draft, Error, ObjectId, Repair, Results, Row};
 use super::columns::collate;
 use super::relation::{
     OF_USERS, PG_REWRITE, RELATION, ROW_TYPES, SCHEMA, bare, relation_draft, relation_name, row_types,
     rows_by, with_clause,
 };
 use super::{Kind, Query};
+use crate::catalog::{Draft, Error, ObjectId, Repair, Results, Row};
 use crate::pg::Version;
 use crate::sql;
 
