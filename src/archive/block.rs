@@ -1,0 +1,235 @@
+//! A block: some rows of one table. format-spec/block.md
+
+use super::columns::{Columns, MAX_COLUMN_OVERHEAD};
+use super::digest::RowHasher;
+use super::parse::{Cursor, Fault};
+use super::stream::{StreamDecoder, StreamEncoder};
+use super::{ArchiveId, ColumnFacts, Digest, Error, Table, Transfer, ValueKind};
+use crate::copy_rows::fields;
+
+/// What a block begins with.
+pub(super) const BLOCK_MARKER: [u8; 8] = *b"\xffPGBLOCK";
+
+/// Length of the header of a block.
+pub(super) const BLOCK_HEADER_LEN: usize = 48;
+
+/// Most bytes that the rows of one block may have: 2 GiB, twice the longest row that PostgreSQL can send.
+pub const MAX_BLOCK_RAW_LEN: u64 = 1 << 31;
+
+/// Where a block belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockPosition {
+    /// The part of the table that one COPY read; any number.
+    pub chunk: u32,
+    /// Place within the chunk, from 0 without gaps.
+    pub sequence: u32,
+}
+
+/// What the header of a block says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockInfo {
+    /// Index into the catalog's tables.
+    pub table: u32,
+    /// The part of the table.
+    pub chunk: u32,
+    /// Place within the chunk.
+    pub sequence: u32,
+    /// Number of rows, at least 1.
+    pub rows: u32,
+    /// Bytes of the rows in the form of COPY.
+    pub raw_len: u64,
+    /// Bytes of the payload; the block has [`BLOCK_HEADER_LEN`] more.
+    pub stored_len: u64,
+}
+
+/// A block that has been decoded again and compared with the rows that went in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncodedBlock {
+    /// Header and payload.
+    pub bytes: Vec<u8>,
+    /// What the header says.
+    pub info: BlockInfo,
+    /// Digest of the rows.
+    pub digest: Digest,
+    /// Facts about each column.
+    pub facts: Vec<ColumnFacts>,
+}
+
+/// Makes blocks out of rows. Keeps its buffers: one for each thread that encodes.
+pub struct BlockEncoder {
+    id: ArchiveId,
+    columns: Columns,
+    streams: StreamEncoder,
+    decoder: BlockDecoder,
+    decoded: Vec<u8>,
+}
+
+impl BlockEncoder {
+    /// `level` is zstd's, 0 to 19.
+    pub fn new(id: ArchiveId, level: i32) -> Result<Self, Error> {
+        Ok(BlockEncoder {
+            id,
+            columns: Columns::new(),
+            streams: StreamEncoder::new(level)?,
+            decoder: BlockDecoder::new(id)?,
+            decoded: Vec::new(),
+        })
+    }
+
+    /// The block of `rows`: at least one row, at most [`MAX_BLOCK_RAW_LEN`] bytes. The same rows give the same block.
+    pub fn encode(
+        &mut self,
+        table_number: u32,
+        table: &Table,
+        position: BlockPosition,
+        rows: &[u8],
+    ) -> Result<EncodedBlock, Error> {
+        let raw_len = rows.len() as u64;
+        if rows.is_empty() || raw_len > MAX_BLOCK_RAW_LEN {
+            let what = format!("the length of the rows of a block of table {}", table.label());
+            return Err(Error::Limit { what, found: raw_len, limit: MAX_BLOCK_RAW_LEN });
+        }
+        let mut digest = Digest::default();
+        let mut hasher = RowHasher::new(table);
+        self.columns.begin(table.columns.len());
+        let mut walker = fields(table.transfer.format(), table.columns.len(), rows);
+        let in_table = |source| Error::Rows { table: table.label(), source };
+        while let Some(row) = walker.next_row().map_err(in_table)? {
+            hasher.add(&mut digest, &row);
+            self.columns.push(&row);
+        }
+
+        let mut bytes = vec![0; BLOCK_HEADER_LEN];
+        self.columns.encode(&mut self.streams, &mut bytes)?;
+        let info = BlockInfo {
+            table: table_number,
+            chunk: position.chunk,
+            sequence: position.sequence,
+            rows: self.columns.rows(),
+            raw_len,
+            stored_len: (bytes.len() - BLOCK_HEADER_LEN) as u64,
+        };
+        if let Some((header, payload)) = bytes.split_first_chunk_mut() {
+            *header = info.to_bytes(self.id, payload);
+        }
+        let facts = facts(&self.columns, table);
+
+        let decoded = self.decoder.decode(table, &bytes, &mut self.decoded);
+        if decoded.ok() != Some(info) || self.decoded != rows {
+            return Err(Error::NotReversible { table: table.label() });
+        }
+        Ok(EncodedBlock { bytes, info, digest, facts })
+    }
+}
+
+/// Makes rows out of blocks. Keeps its buffers: one for each thread that decodes.
+pub struct BlockDecoder {
+    id: ArchiveId,
+    columns: Columns,
+    streams: StreamDecoder,
+}
+
+impl BlockDecoder {
+    /// A decoder of blocks of the archive `id`.
+    pub fn new(id: ArchiveId) -> Result<Self, Error> {
+        Ok(BlockDecoder { id, columns: Columns::new(), streams: StreamDecoder::new()? })
+    }
+
+    /// Replaces `out` by the rows of `block`, which is header and payload. Offsets in errors count from its start.
+    pub fn decode(&mut self, table: &Table, block: &[u8], out: &mut Vec<u8>) -> Result<BlockInfo, Error> {
+        out.clear();
+        self.decode_or_fault(table, block, out).map_err(|fault| fault.in_block(&table.label()))
+    }
+
+    fn decode_or_fault(
+        &mut self,
+        table: &Table,
+        block: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<BlockInfo, Fault> {
+        let info = BlockInfo::parse(self.id, table.columns.len(), block)?;
+        let mut cursor = Cursor::at(block, BLOCK_HEADER_LEN);
+        self.columns.decode(
+            table.transfer,
+            table.columns.len(),
+            info.rows,
+            info.raw_len,
+            &mut cursor,
+            &mut self.streams,
+        )?;
+        let raw_len = usize::try_from(info.raw_len).unwrap_or(usize::MAX);
+        super::stream::reserve(out, raw_len, BLOCK_HEADER_LEN)?;
+        self.columns.write_rows(table.transfer, out);
+        Ok(info)
+    }
+
+    /// Facts about the columns of the block decoded last, which was one of `table`.
+    pub(super) fn facts(&self, table: &Table) -> Vec<ColumnFacts> {
+        facts(&self.columns, table)
+    }
+}
+
+fn facts(columns: &Columns, table: &Table) -> Vec<ColumnFacts> {
+    let kind = |kind| if table.transfer == Transfer::Binary { kind } else { ValueKind::Opaque };
+    let kinds = table.columns.iter().map(|column| kind(column.value));
+    let values = columns.values().zip(kinds);
+    values.map(|((nulls, width, values), kind)| ColumnFacts::of_values(kind, nulls, width, values)).collect()
+}
+
+impl BlockInfo {
+    fn to_bytes(self, id: ArchiveId, payload: &[u8]) -> [u8; BLOCK_HEADER_LEN] {
+        let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN);
+        bytes.extend(BLOCK_MARKER);
+        for number in [self.table, self.chunk, self.sequence, self.rows] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(self.raw_len.to_le_bytes());
+        bytes.extend(self.stored_len.to_le_bytes());
+        bytes.extend(id.checksum(&[payload]).to_le_bytes());
+        bytes.extend(id.checksum(&[&bytes]).to_le_bytes());
+        let mut header = [0; BLOCK_HEADER_LEN];
+        header.copy_from_slice(&bytes);
+        header
+    }
+
+    /// The header of `block`, whose checksums and lengths are checked.
+    pub(super) fn parse(id: ArchiveId, columns: usize, block: &[u8]) -> Result<Self, Fault> {
+        let (info, payload_crc) = Self::parse_header(id, block)?;
+        let mut cursor = Cursor::at(block, BLOCK_HEADER_LEN);
+        if info.rows == 0 || info.raw_len > MAX_BLOCK_RAW_LEN {
+            let what = format!("a block of {} rows and {} bytes is impossible", info.rows, info.raw_len);
+            return Err(cursor.fault(what));
+        }
+        if info.stored_len > info.raw_len + columns as u64 * MAX_COLUMN_OVERHEAD {
+            return Err(cursor.fault("the payload is longer than any payload of such rows"));
+        }
+        let payload = cursor.take(usize::try_from(info.stored_len).unwrap_or(usize::MAX))?;
+        cursor.end()?;
+        if payload_crc != id.checksum(&[payload]) {
+            let what = "the checksum of the payload does not match".to_owned();
+            return Err(Fault { position: BLOCK_HEADER_LEN, what });
+        }
+        Ok(info)
+    }
+
+    /// The header at the start of `bytes` and the checksum of the payload that it announces.
+    pub(super) fn parse_header(id: ArchiveId, bytes: &[u8]) -> Result<(Self, u32), Fault> {
+        let mut cursor = Cursor::new(bytes);
+        cursor.expect(&BLOCK_MARKER, "block")?;
+        let info = BlockInfo {
+            table: cursor.u32()?,
+            chunk: cursor.u32()?,
+            sequence: cursor.u32()?,
+            rows: cursor.u32()?,
+            raw_len: cursor.u64()?,
+            stored_len: cursor.u64()?,
+        };
+        let payload_crc = cursor.u32()?;
+        let covered = bytes.get(..cursor.position()).unwrap_or_default();
+        if cursor.u32()? != id.checksum(&[covered]) {
+            let what = "the checksum of the block's header does not match".to_owned();
+            return Err(Fault { position: 0, what });
+        }
+        Ok((info, payload_crc))
+    }
+}

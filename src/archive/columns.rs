@@ -1,0 +1,476 @@
+//! The payload of a block: rows turned into columns and columns into streams. format-spec/columns.md
+//!
+//! Encoding looks at the values and not at the types: a wrong guess costs bytes, never data. Decoding needs the number
+//! of columns and the form of the rows, nothing else.
+
+use super::parse::{Cursor, Fault};
+use super::planes::{Width, delta, join, split, undelta};
+use super::stream::{StreamDecoder, StreamEncoder, pays, reserve, take_sample};
+use super::{Error, Transfer};
+use crate::copy_rows::Row;
+
+const PRESENT_NONE: u8 = 0;
+const PRESENT_ALL: u8 = 1;
+const PRESENT_BITMAP: u8 = 2;
+
+const LENGTHS_UNIFORM: u8 = 0;
+const LENGTHS_VARYING: u8 = 1;
+
+const PLAIN: u8 = 0;
+const CONSTANT: u8 = 1;
+const SPLIT: u8 = 2;
+const DELTA_SPLIT: u8 = 3;
+
+/// What a column can add to a payload at most beside the bytes that its fields have in rows.
+pub(super) const MAX_COLUMN_OVERHEAD: u64 = 64;
+
+/// Bytes of a text row's NULL.
+const TEXT_NULL: &[u8] = b"\\N";
+
+/// The fields of one column.
+#[derive(Default)]
+struct Column {
+    /// The rows in which the field is NULL, ascending.
+    nulls: Vec<u32>,
+    /// The length of all other fields, when they have one.
+    uniform: Option<usize>,
+    /// The length of each, when they have not.
+    lengths: Vec<u32>,
+    values: Vec<u8>,
+}
+
+/// The columns of a block, and room that is used again for the next block.
+pub(super) struct Columns {
+    rows: u32,
+    columns: Vec<Column>,
+    scratch: Scratch,
+}
+
+#[derive(Default)]
+struct Scratch {
+    planes: [Vec<u8>; 8],
+    changed: Vec<u8>,
+    sample: Vec<u8>,
+}
+
+impl Columns {
+    /// Room for nothing yet.
+    pub fn new() -> Self {
+        Columns { rows: 0, columns: Vec::new(), scratch: Scratch::default() }
+    }
+
+    /// Makes these the columns of no rows.
+    pub fn begin(&mut self, columns: usize) {
+        self.rows = 0;
+        self.columns.resize_with(columns, Column::default);
+        for column in &mut self.columns {
+            column.nulls.clear();
+            column.uniform = None;
+            column.lengths.clear();
+            column.values.clear();
+        }
+    }
+
+    /// Adds a row. The rows of a block have at most [`MAX_BLOCK_RAW_LEN`](super::MAX_BLOCK_RAW_LEN) bytes together, so
+    /// that their number and every length fit into 32 bits.
+    pub fn push(&mut self, row: &Row) {
+        for (column, field) in self.columns.iter_mut().zip(row.fields) {
+            match field {
+                Some(value) => {
+                    column.lengths.push(u32::try_from(value.len()).unwrap_or(u32::MAX));
+                    column.values.extend_from_slice(value);
+                }
+                None => column.nulls.push(self.rows),
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Per column, after [`encode`](Self::encode) or [`decode`](Self::decode): how many fields are NULL, the width of
+    /// the others (0 when they have several), their bytes.
+    pub fn values(&self) -> impl Iterator<Item = (u64, usize, &[u8])> {
+        self.columns
+            .iter()
+            .map(|column| (column.nulls.len() as u64, column.uniform.unwrap_or(0), &column.values[..]))
+    }
+
+    /// Appends the payload of a block to `out`.
+    pub fn encode(&mut self, streams: &mut StreamEncoder, out: &mut Vec<u8>) -> Result<(), Error> {
+        for column in &mut self.columns {
+            if let Some((first, rest)) = column.lengths.split_first() {
+                let uniform = rest.iter().all(|length| length == first);
+                column.uniform = uniform.then(|| usize::try_from(*first)).and_then(Result::ok);
+            }
+            column.encode(self.rows, &mut self.scratch, streams, out)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the payload of a block of `rows` rows that have `raw_len` bytes. The caller has capped both.
+    pub fn decode(
+        &mut self,
+        transfer: Transfer,
+        columns: usize,
+        rows: u32,
+        raw_len: u64,
+        cursor: &mut Cursor,
+        streams: &mut StreamDecoder,
+    ) -> Result<(), Fault> {
+        self.begin(columns);
+        self.rows = rows;
+        let contradiction =
+            |cursor: &Cursor| cursor.fault("the values and the length of the rows do not agree");
+        // What is left of raw_len for values, when everything else in the rows is taken off.
+        let fixed = u64::from(rows) * row_overhead(transfer, columns);
+        let mut left = raw_len.checked_sub(fixed).ok_or_else(|| contradiction(cursor))?;
+        for column in &mut self.columns {
+            column.decode(rows, left, &mut self.scratch, cursor, streams)?;
+            let nulls = match transfer {
+                Transfer::Binary => 0,
+                Transfer::Text => (column.nulls.len() * TEXT_NULL.len()) as u64,
+            };
+            left = left
+                .checked_sub(column.values.len() as u64)
+                .and_then(|left| left.checked_sub(nulls))
+                .ok_or_else(|| contradiction(cursor))?;
+            if transfer == Transfer::Text {
+                column.check_text().map_err(|what| cursor.fault(what))?;
+            }
+        }
+        if left != 0 {
+            return Err(contradiction(cursor));
+        }
+        cursor.end()
+    }
+
+    /// Appends the rows to `out`, in the form that COPY gave them.
+    pub fn write_rows(&self, transfer: Transfer, out: &mut Vec<u8>) {
+        let mut fields = self.columns.iter().map(Column::fields).collect::<Vec<_>>();
+        // At most MAX_COLUMNS.
+        let count = i16::try_from(fields.len()).unwrap_or(i16::MAX).to_be_bytes();
+        for row in 0..self.rows {
+            match transfer {
+                Transfer::Binary => {
+                    out.extend_from_slice(&count);
+                    for column in &mut fields {
+                        match column.next(row) {
+                            Some((length, value)) => {
+                                out.extend_from_slice(&length.to_be_bytes());
+                                out.extend_from_slice(value);
+                            }
+                            None => out.extend_from_slice(&(-1i32).to_be_bytes()),
+                        }
+                    }
+                }
+                Transfer::Text => {
+                    let mut separator: &[u8] = b"";
+                    for column in &mut fields {
+                        out.extend_from_slice(separator);
+                        out.extend_from_slice(column.next(row).map_or(TEXT_NULL, |(_, value)| value));
+                        separator = b"\t";
+                    }
+                    out.push(b'\n');
+                }
+            }
+        }
+    }
+}
+
+/// Bytes of a row beside its values; in Text also beside its NULLs.
+fn row_overhead(transfer: Transfer, columns: usize) -> u64 {
+    let columns = columns as u64;
+    match transfer {
+        Transfer::Binary => 2 + 4 * columns,
+        Transfer::Text => columns.max(1),
+    }
+}
+
+/// Goes through the fields of a column, row after row.
+struct Fields<'a> {
+    nulls: &'a [u32],
+    uniform: Option<u32>,
+    lengths: &'a [u32],
+    values: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    /// The length and the bytes of the field in `row`, `None` for NULL.
+    fn next(&mut self, row: u32) -> Option<(u32, &'a [u8])> {
+        if let Some((null, rest)) = self.nulls.split_first()
+            && *null == row
+        {
+            self.nulls = rest;
+            return None;
+        }
+        let length = match (self.uniform, self.lengths.split_first()) {
+            (Some(length), _) => length,
+            (None, Some((length, rest))) => {
+                self.lengths = rest;
+                *length
+            }
+            (None, None) => 0,
+        };
+        // There are as many values as the lengths say: encode made them together, decode checked the sum.
+        let end = usize::try_from(length).map_or(self.values.len(), |length| length.min(self.values.len()));
+        let (value, rest) = self.values.split_at(end);
+        self.values = rest;
+        Some((length, value))
+    }
+}
+
+impl Column {
+    fn fields(&self) -> Fields<'_> {
+        Fields {
+            nulls: &self.nulls,
+            uniform: self.uniform.and_then(|length| u32::try_from(length).ok()),
+            lengths: &self.lengths,
+            values: &self.values,
+        }
+    }
+
+    fn encode(
+        &self,
+        rows: u32,
+        scratch: &mut Scratch,
+        streams: &mut StreamEncoder,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let Scratch { planes, changed, sample } = scratch;
+        if self.nulls.is_empty() {
+            out.push(PRESENT_ALL);
+        } else if self.lengths.is_empty() {
+            out.push(PRESENT_NONE);
+            return Ok(());
+        } else {
+            out.push(PRESENT_BITMAP);
+            self.write_bitmap(rows, changed);
+            streams.write(changed, false, out)?;
+        }
+        match self.uniform {
+            Some(width) => {
+                out.push(LENGTHS_UNIFORM);
+                out.extend(u32::try_from(width).unwrap_or(u32::MAX).to_le_bytes());
+                let mut values = self.values.chunks_exact(width.max(1));
+                if let Some(first) = values.next()
+                    && values.all(|value| value == first)
+                {
+                    out.push(CONSTANT);
+                    return streams.write(first, false, out);
+                }
+            }
+            None => {
+                out.push(LENGTHS_VARYING);
+                changed.clear();
+                changed.extend(self.lengths.iter().flat_map(|length| length.to_be_bytes()));
+                split(Width::Four, changed, planes);
+                for plane in planes.iter().take(4) {
+                    streams.write(plane, false, out)?;
+                }
+            }
+        }
+        let (encoding, width) = self.choose(streams, planes, changed, sample)?;
+        out.push(encoding);
+        let Some(width) = width else { return streams.write(&self.values, false, out) };
+        out.push(width.bytes());
+        if encoding == DELTA_SPLIT {
+            delta(width, &self.values, changed);
+            split(width, changed, planes);
+        } else {
+            split(width, &self.values, planes);
+        }
+        for plane in planes.iter().take(usize::from(width.bytes())) {
+            streams.write(plane, true, out)?;
+        }
+        Ok(())
+    }
+
+    /// The encoding under which a sample of the values gets shortest; plain unless another is clearly better.
+    fn choose(
+        &self,
+        streams: &mut StreamEncoder,
+        planes: &mut [Vec<u8>; 8],
+        changed: &mut Vec<u8>,
+        sample: &mut Vec<u8>,
+    ) -> Result<(u8, Option<Width>), Error> {
+        let mut candidates = Vec::new();
+        if let Some(width) = self.uniform.and_then(Width::from_bytes) {
+            candidates.extend([(SPLIT, width), (DELTA_SPLIT, width)]);
+        } else {
+            let bits = self.lengths.iter().fold(0, |bits, length| bits | length);
+            let widths = [(Width::Four, 3), (Width::Two, 1)];
+            candidates
+                .extend(widths.iter().filter(|(_, low)| bits & low == 0).map(|(width, _)| (SPLIT, *width)));
+        }
+        let mut best = (PLAIN, None);
+        if candidates.is_empty() || self.values.is_empty() {
+            return Ok(best);
+        }
+        take_sample(&self.values, sample);
+        let mut least = streams.cost(sample)?;
+        for (encoding, width) in candidates {
+            if encoding == DELTA_SPLIT {
+                delta(width, sample, changed);
+                split(width, changed, planes);
+            } else {
+                split(width, sample, planes);
+            }
+            let mut cost = 0;
+            for plane in planes.iter().take(usize::from(width.bytes())) {
+                cost += streams.cost(plane)?;
+            }
+            if pays(cost, least) {
+                least = cost;
+                best = (encoding, Some(width));
+            }
+        }
+        Ok(best)
+    }
+
+    /// Bit `row % 8`, counted from the lowest, of byte `row / 8` says that the field is not NULL; the rest is zero.
+    fn write_bitmap(&self, rows: u32, bitmap: &mut Vec<u8>) {
+        bitmap.clear();
+        bitmap.resize(bitmap_len(rows), 0xff);
+        if let (Some(last), used @ 1..) = (bitmap.last_mut(), rows % 8) {
+            *last = (1 << used) - 1;
+        }
+        for &row in &self.nulls {
+            if let Some(byte) = usize::try_from(row / 8).ok().and_then(|byte| bitmap.get_mut(byte)) {
+                *byte &= !(1 << (row % 8));
+            }
+        }
+    }
+
+    /// Reads the column of a block whose values have at most `limit` bytes.
+    fn decode(
+        &mut self,
+        rows: u32,
+        limit: u64,
+        scratch: &mut Scratch,
+        cursor: &mut Cursor,
+        streams: &mut StreamDecoder,
+    ) -> Result<(), Fault> {
+        let Scratch { planes, changed, .. } = scratch;
+        let position = cursor.position();
+        let fault = |what: &str| Fault { position, what: what.to_owned() };
+        match cursor.u8()? {
+            PRESENT_ALL => {}
+            PRESENT_NONE => {
+                reserve(&mut self.nulls, to_usize(rows), position)?;
+                self.nulls.extend(0..rows);
+                return Ok(());
+            }
+            PRESENT_BITMAP => {
+                streams.read(cursor, bitmap_len(rows), changed)?;
+                let bits = (0u32..).step_by(8).zip(changed.iter());
+                let nulls = bits.flat_map(|(first, byte)| {
+                    (0..8).filter(move |bit| byte >> bit & 1 == 0).map(move |bit| first + bit)
+                });
+                reserve(&mut self.nulls, bitmap_len(rows) * 8, position)?;
+                self.nulls.extend(nulls);
+                let padding = self.nulls.iter().rev().take_while(|null| **null >= rows).count();
+                if padding != bitmap_len(rows) * 8 - to_usize(rows) {
+                    return Err(fault("a bitmap has bits beyond the last row"));
+                }
+                self.nulls.truncate(self.nulls.len() - padding);
+            }
+            _ => return Err(fault("unknown kind of presence")),
+        }
+        let present = to_usize(rows) - self.nulls.len();
+        let length = match cursor.u8()? {
+            LENGTHS_UNIFORM => {
+                let width = to_usize(cursor.u32()?);
+                self.uniform = Some(width);
+                width as u64 * present as u64
+            }
+            LENGTHS_VARYING => {
+                read_planes(Width::Four, present * 4, changed, planes, cursor, streams)?;
+                reserve(&mut self.lengths, present, position)?;
+                self.lengths.extend(changed.as_chunks().0.iter().map(|length| u32::from_be_bytes(*length)));
+                self.lengths.iter().map(|length| u64::from(*length)).sum()
+            }
+            _ => return Err(fault("unknown kind of lengths")),
+        };
+        let length = match usize::try_from(length) {
+            Ok(length) if length as u64 <= limit => length,
+            _ => return Err(fault("the lengths of the fields and the length of the rows do not agree")),
+        };
+        let position = cursor.position();
+        let fault = |what: &str| Fault { position, what: what.to_owned() };
+        match cursor.u8()? {
+            PLAIN => streams.read(cursor, length, &mut self.values)?,
+            CONSTANT => {
+                let width = self.uniform.ok_or_else(|| fault("a constant with several lengths"))?;
+                if length > 0 {
+                    streams.read(cursor, width, changed)?;
+                }
+                reserve(&mut self.values, length, position)?;
+                (0..present)
+                    .for_each(|_| self.values.extend_from_slice(changed.get(..width).unwrap_or_default()));
+            }
+            encoding @ (SPLIT | DELTA_SPLIT) => {
+                let width =
+                    Width::from_bytes(cursor.u8()?.into()).ok_or_else(|| fault("unknown width of planes"))?;
+                if length % usize::from(width.bytes()) != 0 {
+                    return Err(fault("the values are not whole groups of the width of the planes"));
+                }
+                read_planes(width, length, &mut self.values, planes, cursor, streams)?;
+                if encoding == DELTA_SPLIT {
+                    undelta(width, &mut self.values);
+                }
+            }
+            _ => return Err(fault("unknown encoding of values")),
+        }
+        Ok(())
+    }
+
+    /// Fields of a text row that would change its meaning; the encoder never sees such.
+    fn check_text(&self) -> Result<(), &'static str> {
+        if self.values.iter().any(|byte| matches!(byte, b'\t' | b'\n')) {
+            return Err("a text field contains a tab or a line end");
+        }
+        let mut fields = Fields { nulls: &[], ..self.fields() };
+        let count = if self.uniform.is_some() {
+            self.values.len() / self.uniform.unwrap_or(0).max(1)
+        } else {
+            self.lengths.len()
+        };
+        if (0..count).any(|_| fields.next(0).is_some_and(|(_, value)| value == TEXT_NULL)) {
+            return Err("a text field that is not NULL reads as NULL");
+        }
+        Ok(())
+    }
+}
+
+/// Replaces `values` by `length` bytes that are stored as planes.
+fn read_planes(
+    width: Width,
+    length: usize,
+    values: &mut Vec<u8>,
+    planes: &mut [Vec<u8>; 8],
+    cursor: &mut Cursor,
+    streams: &mut StreamDecoder,
+) -> Result<(), Fault> {
+    let count = usize::from(width.bytes());
+    for plane in planes.iter_mut().take(count) {
+        streams.read(cursor, length / count, plane)?;
+    }
+    values.clear();
+    reserve(values, length, cursor.position())?;
+    values.resize(length, 0);
+    join(width, planes, values);
+    Ok(())
+}
+
+fn bitmap_len(rows: u32) -> usize {
+    to_usize(rows.div_ceil(8))
+}
+
+/// Lossless: pgsnap runs on machines with at least 32 bits.
+fn to_usize(number: u32) -> usize {
+    number.try_into().unwrap_or(usize::MAX)
+}

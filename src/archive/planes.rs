@@ -1,0 +1,169 @@
+//! Values as byte planes, and integers as differences. format-spec/columns.md
+//!
+//! Plane `k` of values of `width` bytes holds byte `k` of each value. Loops work on tiles that stay in the first cache.
+
+/// A tile: a multiple of every width.
+const TILE: usize = 16 << 10;
+
+/// The widths that values can be split by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    Two,
+    Four,
+    Eight,
+}
+
+impl Width {
+    pub fn from_bytes(bytes: usize) -> Option<Self> {
+        match bytes {
+            2 => Some(Width::Two),
+            4 => Some(Width::Four),
+            8 => Some(Width::Eight),
+            _ => None,
+        }
+    }
+
+    pub fn bytes(self) -> u8 {
+        match self {
+            Width::Two => 2,
+            Width::Four => 4,
+            Width::Eight => 8,
+        }
+    }
+}
+
+macro_rules! by_width {
+    ($unsigned:ident, $signed:ident, $width:literal, $split:ident, $join:ident, $delta:ident, $sum:ident) => {
+        fn $split(values: &[u8], planes: &mut [Vec<u8>; 8]) {
+            for tile in values.chunks(TILE) {
+                let (groups, _) = tile.as_chunks::<$width>();
+                for (plane, shift) in planes.iter_mut().take($width).zip((0u32..).step_by(8)) {
+                    plane.extend(
+                        groups
+                            .iter()
+                            .map(|group| ($unsigned::from_le_bytes(*group) >> shift).to_le_bytes()[0]),
+                    );
+                }
+            }
+        }
+
+        fn $join(planes: &[Vec<u8>; 8], values: &mut [u8]) {
+            for (tile, number) in values.chunks_mut(TILE).zip(0..) {
+                let (groups, _) = tile.as_chunks_mut::<$width>();
+                for (plane, shift) in planes.iter().take($width).zip((0u32..).step_by(8)) {
+                    let bytes = plane.get(number * (TILE / $width)..).unwrap_or_default();
+                    for (group, byte) in groups.iter_mut().zip(bytes) {
+                        let value = $unsigned::from_le_bytes(*group) | $unsigned::from(*byte) << shift;
+                        *group = value.to_le_bytes();
+                    }
+                }
+            }
+        }
+
+        fn $delta(values: &[u8], out: &mut Vec<u8>) {
+            let mut before = 0;
+            out.extend(values.as_chunks::<$width>().0.iter().flat_map(|value| {
+                let value = $unsigned::from_be_bytes(*value);
+                let difference = value.wrapping_sub(before);
+                before = value;
+                let sign = (difference.cast_signed() >> ($unsigned::BITS - 1)).cast_unsigned();
+                (difference << 1 ^ sign).to_be_bytes()
+            }));
+        }
+
+        fn $sum(values: &mut [u8]) {
+            let mut before: $unsigned = 0;
+            for value in values.as_chunks_mut::<$width>().0 {
+                let difference = $unsigned::from_be_bytes(*value);
+                before = before.wrapping_add(difference >> 1 ^ (difference & 1).wrapping_neg());
+                *value = before.to_be_bytes();
+            }
+        }
+    };
+}
+
+by_width!(u16, i16, 2, split_2, join_2, delta_2, sum_2);
+by_width!(u32, i32, 4, split_4, join_4, delta_4, sum_4);
+by_width!(u64, i64, 8, split_8, join_8, delta_8, sum_8);
+
+/// Sets the first `width` of `planes` to the planes of `values`, whose length is a multiple of `width`.
+pub(super) fn split(width: Width, values: &[u8], planes: &mut [Vec<u8>; 8]) {
+    planes.iter_mut().for_each(Vec::clear);
+    match width {
+        Width::Two => split_2(values, planes),
+        Width::Four => split_4(values, planes),
+        Width::Eight => split_8(values, planes),
+    }
+}
+
+/// Fills `values`, which is all zero, from `planes`.
+pub(super) fn join(width: Width, planes: &[Vec<u8>; 8], values: &mut [u8]) {
+    match width {
+        Width::Two => join_2(planes, values),
+        Width::Four => join_4(planes, values),
+        Width::Eight => join_8(planes, values),
+    }
+}
+
+/// Sets `out` to the differences between each big-endian integer in `values` and the one before it, the first from 0;
+/// zigzag: the sign in the lowest bit.
+pub(super) fn delta(width: Width, values: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    match width {
+        Width::Two => delta_2(values, out),
+        Width::Four => delta_4(values, out),
+        Width::Eight => delta_8(values, out),
+    }
+}
+
+/// Undoes [`delta`] in place.
+pub(super) fn undelta(width: Width, values: &mut [u8]) {
+    match width {
+        Width::Two => sum_2(values),
+        Width::Four => sum_4(values),
+        Width::Eight => sum_8(values),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_of_each_width_by_hand() {
+        let mut planes = Default::default();
+        split(Width::Two, &[1, 2, 3, 4], &mut planes);
+        assert_eq!(planes[..3], [vec![1, 3], vec![2, 4], vec![]]);
+        split(Width::Four, &[1, 2, 3, 4, 5, 6, 7, 8], &mut planes);
+        assert_eq!(planes[..5], [vec![1, 5], vec![2, 6], vec![3, 7], vec![4, 8], vec![]]);
+        split(Width::Eight, &[1, 2, 3, 4, 5, 6, 7, 8], &mut planes);
+        assert_eq!(planes[7], [8]);
+    }
+
+    #[test]
+    fn differences_by_hand() {
+        let mut out = Vec::new();
+        let values = [5i16, 4, 4, 300, i16::MIN, i16::MAX];
+        delta(Width::Two, &values.map(i16::to_be_bytes).concat(), &mut out);
+        // 5, -1, 0, 296, -33068 = 32468 modulo 2^16, 65535 = -1 modulo 2^16
+        assert_eq!(out, [10u16, 1, 0, 592, 64936, 1].map(u16::to_be_bytes).concat());
+        delta(Width::Eight, &[0xff; 8], &mut out);
+        assert_eq!(out, [0, 0, 0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn back_and_forth_across_tiles() {
+        let values = (0..3 * TILE + 64).map(|i| (i * i / 7 % 251).try_into().unwrap()).collect::<Vec<u8>>();
+        for width in [Width::Two, Width::Four, Width::Eight] {
+            let mut planes = Default::default();
+            split(width, &values, &mut planes);
+            let mut joined = vec![0; values.len()];
+            join(width, &planes, &mut joined);
+            assert!(joined == values);
+            let mut differences = Vec::new();
+            delta(width, &values, &mut differences);
+            undelta(width, &mut differences);
+            assert!(differences == values);
+        }
+    }
+}

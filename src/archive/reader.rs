@@ -1,0 +1,112 @@
+//! Opens an archive: header, footer, index and catalog are read and compared, blocks are left alone.
+
+use std::fmt;
+use std::path::Path;
+
+use super::footer::Footer;
+use super::frame::{self, Content};
+use super::header::HEADER_LEN;
+use super::map::Bytes;
+use super::parse::Fault;
+use super::{BlockInfo, BlockRef, Catalog, Error, Header, Index, Table};
+
+/// An archive whose structure has been found sound. Its blocks are checked when they are decoded.
+pub struct Archive {
+    bytes: Bytes,
+    header: Header,
+    catalog: Catalog,
+    index: Index,
+}
+
+impl Archive {
+    /// Opens the file at `path`, which is mapped into memory and must not be changed meanwhile.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::read(Bytes::map(path)?)
+    }
+
+    /// Opens an archive that is in memory.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
+        Self::read(Bytes::Buffer(bytes))
+    }
+
+    fn read(bytes: Bytes) -> Result<Self, Error> {
+        let header = Header::parse(&bytes)?;
+        let id = header.id;
+        let footer = Footer::parse(&bytes, id)?;
+        let index_at = usize::try_from(footer.index_offset).unwrap_or(usize::MAX);
+        let index_end = bytes.len() - super::footer::FOOTER_LEN;
+        let damaged = |offset: u64, what: String| Error::Damaged { offset, what };
+        let whole_index = bytes.get(index_at..index_end).unwrap_or_default();
+        if id.checksum(&[whole_index]) != footer.index_crc {
+            return Err(damaged(
+                footer.index_offset,
+                "the checksum of the index does not match the footer's".into(),
+            ));
+        }
+        let (index, end): (Index, usize) = frame::decode(id, Content::Index, &bytes, index_at, index_end)?;
+        if end != index_end {
+            return Err(damaged(end as u64, format!("{} bytes between index and footer", index_end - end)));
+        }
+        if (index.tables.len() as u64, index.blocks, index.rows)
+            != (footer.tables.into(), footer.blocks, footer.rows)
+        {
+            return Err(damaged(footer.index_offset, "index and footer count differently".into()));
+        }
+        let (catalog, blocks_at): (Catalog, usize) =
+            frame::decode(id, Content::Catalog, &bytes, HEADER_LEN, index_at)?;
+        catalog.validate().map_err(|error| damaged(HEADER_LEN as u64, error.to_string()))?;
+        index
+            .validate(&catalog, blocks_at as u64, footer.index_offset)
+            .map_err(|what| damaged(footer.index_offset, format!("the index contradicts itself: {what}")))?;
+        Ok(Archive { bytes, header, catalog, index })
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The index.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Bytes of the archive.
+    pub fn file_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// The table that a block or an entry refers to; `None` for a number that is not from this archive.
+    pub fn table(&self, number: u32) -> Option<&Table> {
+        self.catalog.tables.get(usize::try_from(number).ok()?)
+    }
+
+    /// Header and payload of a block, for [`BlockDecoder::decode`](super::BlockDecoder::decode). The header is that of
+    /// the block that `block` names; the payload is not looked at.
+    pub fn block(&self, block: &BlockRef) -> Result<&[u8], Error> {
+        let fault = |fault: Fault| fault.in_archive(block.offset);
+        let start = usize::try_from(block.offset).unwrap_or(usize::MAX);
+        let length = block.len().and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
+        let bytes = self.bytes.get(start..start.saturating_add(length)).unwrap_or_default();
+        let (info, _) = BlockInfo::parse_header(self.header.id, bytes).map_err(fault)?;
+        if info != block.info() {
+            let what = "the block is another one than the index says".to_owned();
+            return Err(fault(Fault { position: 0, what }));
+        }
+        Ok(bytes)
+    }
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Archive")
+            .field("header", &self.header)
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}

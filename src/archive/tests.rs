@@ -1,0 +1,335 @@
+//! Encoding and decoding together: blocks by hand and at random, and a small archive from writer to reader.
+#![allow(clippy::cast_possible_truncation)]
+
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+
+use super::check::{Depth, check};
+use super::*;
+
+const ID: ArchiveId = ArchiveId([0x5a; 16]);
+
+fn table(transfer: Transfer, columns: usize) -> Table {
+    let column = Column {
+        name: "c".to_owned(),
+        type_name: "t".to_owned(),
+        value: ValueKind::Integer,
+        shape: Shape::Plain,
+    };
+    Table {
+        entry: 1,
+        schema: "public".to_owned(),
+        name: "t".to_owned(),
+        transfer,
+        text_reason: None,
+        columns: vec![column; columns],
+    }
+}
+
+fn binary(rows: &[Vec<Option<Vec<u8>>>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for row in rows {
+        bytes.extend((row.len() as i16).to_be_bytes());
+        for field in row {
+            match field {
+                None => bytes.extend((-1i32).to_be_bytes()),
+                Some(field) => {
+                    bytes.extend((field.len() as i32).to_be_bytes());
+                    bytes.extend(field);
+                }
+            }
+        }
+    }
+    bytes
+}
+
+fn column(values: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    binary(&values.map(|value| vec![Some(value)]).collect::<Vec<_>>())
+}
+
+const POSITION: BlockPosition = BlockPosition { chunk: 0, sequence: 0 };
+
+/// The encoded block of `rows`, after decoding it with another decoder.
+fn round_trip(table: &Table, rows: &[u8]) -> EncodedBlock {
+    let block = BlockEncoder::new(ID, 1).unwrap().encode(0, table, POSITION, rows).unwrap();
+    let mut out = b"left over".to_vec();
+    let info = BlockDecoder::new(ID).unwrap().decode(table, &block.bytes, &mut out).unwrap();
+    assert_eq!(info, block.info);
+    assert!(out == rows);
+    block
+}
+
+/// Encoding and width in the payload of a block with one column of one width without NULL.
+fn encoding(block: &EncodedBlock) -> [u8; 2] {
+    let payload = &block.bytes[block::BLOCK_HEADER_LEN..];
+    assert_eq!(payload[..2], [1, 0]);
+    [payload[6], payload[7]]
+}
+
+/// Bytes without pattern.
+fn noise(seed: u64) -> u64 {
+    (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31).wrapping_mul(0xd134_2543_de82_ef95)
+}
+
+#[test]
+fn each_encoding_is_chosen_where_it_is_best() {
+    let table = table(Transfer::Binary, 1);
+    let constant = round_trip(&table, &column((0..500).map(|_| b"same".to_vec())));
+    assert_eq!(encoding(&constant)[0], 1);
+    for width in [2usize, 4, 8] {
+        let counter = |i: u64| (1000 + 3 * i).to_be_bytes()[8 - width..].to_vec();
+        let block = round_trip(&table, &column((0..5000).map(counter)));
+        assert_eq!(encoding(&block), [3, width as u8], "counter of {width}");
+        assert!(block.bytes.len() < 300);
+    }
+    let floats = |i| ((noise(i) >> 40) as f32 / 1e7).to_be_bytes().to_vec();
+    assert_eq!(encoding(&round_trip(&table, &column((0..5000).map(floats)))), [2, 4]);
+    let sign = |i| if noise(i) % 2 == 0 { 1.0 } else { -1.0 };
+    let doubles = |i| ((noise(i) >> 12) as f64 / 1e15 * sign(i + 7)).to_be_bytes().to_vec();
+    assert_eq!(encoding(&round_trip(&table, &column((0..5000).map(doubles)))), [2, 8]);
+    let vector = |i: u64| {
+        let floats = (0u64..64).flat_map(|k| ((noise(i * 64 + k) >> 40) as f32 / 1e7).to_be_bytes());
+        [0, 64, 0, 0].into_iter().chain(floats).collect()
+    };
+    let block = round_trip(&table, &column((0..300).map(vector)));
+    assert_eq!(encoding(&block), [2, 4]);
+    assert!(block.bytes.len() < 300 * 260 * 9 / 10);
+    let text = |i: u64| format!("name {:06}", noise(i) % 1_000_000).into_bytes();
+    assert_eq!(encoding(&round_trip(&table, &column((0..2000).map(text))))[0], 0);
+}
+
+#[test]
+fn shapes_of_tables_at_the_edge() {
+    round_trip(&table(Transfer::Binary, 0), &[0; 200]);
+    round_trip(&table(Transfer::Text, 0), b"\n\n\n");
+    let wide = vec![[Some(vec![1]), None].into_iter().cycle().take(1600).collect(); 3];
+    round_trip(&table(Transfer::Binary, 1600), &binary(&wide));
+    round_trip(&table(Transfer::Binary, 2), &binary(&vec![vec![None, None]; 17]));
+    round_trip(&table(Transfer::Binary, 1), &column((0..9).map(|_| Vec::new())));
+    round_trip(&table(Transfer::Binary, 1), &column([vec![], vec![1; 70_000], vec![]].into_iter()));
+    round_trip(&table(Transfer::Text, 3), b"a\t\\N\t\n\\N\tb\\tc\t\\\\N\n\t\t\n");
+    round_trip(&table(Transfer::Text, 1), b"\n\\N\n\n");
+}
+
+#[test]
+fn what_is_no_block_of_rows_is_refused() {
+    let mut encoder = BlockEncoder::new(ID, 1).unwrap();
+    let mut encode = |table: &Table, rows: &[u8]| encoder.encode(0, table, POSITION, rows).unwrap_err();
+    assert!(matches!(encode(&table(Transfer::Binary, 1), b""), Error::Limit { .. }));
+    assert!(matches!(encode(&table(Transfer::Binary, 1), b"\0\x01\0\0"), Error::Rows { .. }));
+    assert!(matches!(encode(&table(Transfer::Binary, 2), b"\0\x01\xff\xff\xff\xff"), Error::Rows { .. }));
+    assert!(matches!(encode(&table(Transfer::Text, 1), b"a\n\\.\n"), Error::Rows { .. }));
+}
+
+#[test]
+fn facts_of_a_block() {
+    let rows = [Some(-5i32), None, Some(7), None, Some(3)]
+        .map(|value| vec![value.map(|value| value.to_be_bytes().to_vec())]);
+    let block = round_trip(&table(Transfer::Binary, 1), &binary(&rows));
+    let value = |value: i32| Some(value.to_be_bytes().to_vec());
+    assert_eq!(block.facts, [ColumnFacts { nulls: 2, bytes: 12, min: value(-5), max: value(7) }]);
+    let block = round_trip(&table(Transfer::Text, 1), b"1234\n\\N\n");
+    assert_eq!(block.facts, [ColumnFacts { nulls: 1, bytes: 4, min: None, max: None }]);
+}
+
+/// A payload of hostile bytes with right checksums.
+fn block_of(payload: &[u8], rows: u32, raw_len: u64) -> Vec<u8> {
+    let mut bytes = block::BLOCK_MARKER.to_vec();
+    for number in [0, 0, 0, rows] {
+        bytes.extend(u32::to_le_bytes(number));
+    }
+    bytes.extend(raw_len.to_le_bytes());
+    bytes.extend((payload.len() as u64).to_le_bytes());
+    bytes.extend(ID.checksum(&[payload]).to_le_bytes());
+    bytes.extend(ID.checksum(&[&bytes]).to_le_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+#[test]
+fn hostile_payloads_are_refused_with_right_checksums() {
+    let decode = |transfer, columns, payload: &[u8], rows, raw_len| {
+        let mut out = Vec::new();
+        let block = block_of(payload, rows, raw_len);
+        BlockDecoder::new(ID).unwrap().decode(&table(transfer, columns), &block, &mut out).map(|_| out)
+    };
+    let binary = |payload: &[u8], rows, raw_len| decode(Transfer::Binary, 1, payload, rows, raw_len);
+    // One row, the constant 7 in one byte.
+    assert_eq!(binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7], 1, 7).unwrap(), b"\0\x01\0\0\0\x01\x07");
+    for (name, result) in [
+        ("no rows", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7], 0, 7)),
+        ("rows longer than they are", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7], 1, 8)),
+        ("rows shorter than they are", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7], 1, 6)),
+        ("2^32 - 1 rows", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7], u32::MAX, 1 << 31)),
+        ("too long", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7], 1, (1 << 31) + 1)),
+        ("length -1", binary(&[1, 0, 0xff, 0xff, 0xff, 0xff, 1, 2, 7], 1, 7)),
+        ("unknown presence", binary(&[3, 0, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
+        ("unknown lengths", binary(&[1, 2, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
+        ("unknown encoding", binary(&[1, 0, 1, 0, 0, 0, 9, 2, 7], 1, 7)),
+        ("unknown width", binary(&[1, 0, 1, 0, 0, 0, 2, 3, 2, 7], 1, 7)),
+        ("bytes left over", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7, 0], 1, 7)),
+        ("cut short", binary(&[1, 0, 1, 0, 0, 0, 1, 2], 1, 7)),
+        ("bitmap beyond the rows", binary(&[2, 2, 3, 0, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
+        ("a constant of several lengths", binary(&[1, 1, 2, 0, 2, 0, 2, 0, 2, 1, 1, 2, 7], 1, 7)),
+        ("groups that are not whole", binary(&[1, 0, 1, 0, 0, 0, 2, 2, 2, 7, 2, 7], 1, 7)),
+        ("a tab in text", decode(Transfer::Text, 1, &[1, 0, 1, 0, 0, 0, 1, 2, b'\t'], 1, 2)),
+        ("a line end in text", decode(Transfer::Text, 1, &[1, 0, 1, 0, 0, 0, 1, 2, b'\n'], 1, 2)),
+        ("a NULL that is none", decode(Transfer::Text, 1, &[1, 0, 2, 0, 0, 0, 0, 0, b'\\', b'N'], 1, 3)),
+    ] {
+        assert!(result.is_err(), "{name}");
+    }
+}
+
+fn entry(id: u32, table: Option<u32>) -> Entry {
+    Entry {
+        id,
+        kind: if table.is_some() { "TABLE DATA" } else { "KIND OF THE FUTURE" }.to_owned(),
+        schema: Some("public".to_owned()),
+        name: "t".to_owned(),
+        owner: None,
+        section: if table.is_some() { Section::Data } else { Section::PreData },
+        pass: Pass::Main,
+        lock: Lock::None,
+        create: vec!["SELECT 1".to_owned()],
+        drop: vec![],
+        owned: None,
+        tablespace: None,
+        access_method: None,
+        dependencies: if id > 1 { vec![id - 1] } else { vec![] },
+        table,
+    }
+}
+
+fn catalog() -> Catalog {
+    let tables = vec![
+        Table { entry: 2, ..table(Transfer::Binary, 1) },
+        Table { entry: 3, name: "empty".to_owned(), ..table(Transfer::Text, 2) },
+    ];
+    let entries = vec![entry(1, None), entry(2, Some(0)), entry(3, Some(1))];
+    Catalog { source: Source::default(), entries, tables }
+}
+
+fn block(chunk: u32, sequence: u32, values: std::ops::Range<i32>) -> EncodedBlock {
+    let rows = column(values.map(|value| value.to_be_bytes().to_vec()));
+    let position = BlockPosition { chunk, sequence };
+    BlockEncoder::new(ID, 1).unwrap().encode(0, &catalog().tables[0], position, &rows).unwrap()
+}
+
+#[test]
+fn an_archive_from_writer_to_reader() {
+    let header = Header::new(ID, 1_700_000_000_000_000);
+    let mut writer = ArchiveWriter::create(Vec::new(), &header, &catalog()).unwrap();
+    for block in [block(5, 0, 0..10), block(2, 0, 10..20), block(5, 1, 20..30)] {
+        writer.append(&block).unwrap();
+    }
+    let (bytes, stats) = writer.finish().unwrap();
+    assert_eq!((stats.tables, stats.blocks, stats.rows, stats.raw_bytes), (2, 3, 30, 300));
+    assert_eq!(stats.file_bytes, bytes.len() as u64);
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.pgsnap");
+    std::fs::write(&path, &bytes).unwrap();
+    for archive in [Archive::open(&path).unwrap(), Archive::from_bytes(bytes).unwrap()] {
+        assert_eq!((archive.header(), archive.catalog()), (&header, &catalog()));
+        let index = &archive.index().tables[0];
+        assert_eq!((index.rows, index.raw_bytes, archive.index().rows), (30, 300, 30));
+        assert_eq!(index.columns[0].max, Some(29i32.to_be_bytes().to_vec()));
+        let rows = column((0..30i32).map(|value| value.to_be_bytes().to_vec()));
+        let mut digest = Digest::default();
+        digest.add_rows(&catalog().tables[0], &rows).unwrap();
+        assert_eq!(index.digest, digest);
+        let mut sound = 0;
+        check(&archive, Depth::Full, 2, &mut |table, rows| sound += rows * u64::from(table == 0)).unwrap();
+        assert_eq!(sound, 30);
+        let mut out = Vec::new();
+        let block = archive.block(&index.blocks[2]).unwrap();
+        BlockDecoder::new(ID).unwrap().decode(archive.table(0).unwrap(), block, &mut out).unwrap();
+        assert!(out == column((20..30i32).map(|value| value.to_be_bytes().to_vec())));
+    }
+}
+
+#[test]
+fn only_regular_files_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(matches!(Archive::open(directory.path()), Err(Error::NotAFile { .. })));
+    assert!(matches!(Archive::open(&directory.path().join("none")), Err(Error::Open { .. })));
+    let empty = directory.path().join("empty");
+    std::fs::write(&empty, b"").unwrap();
+    assert!(matches!(Archive::open(&empty), Err(Error::CutShort { length: 0, .. })));
+}
+
+#[test]
+fn blocks_must_come_in_sequence_and_belong_to_a_table() {
+    let mut writer = ArchiveWriter::create(Vec::new(), &Header::new(ID, 0), &catalog()).unwrap();
+    assert!(matches!(writer.append(&block(0, 1, 0..1)), Err(Error::Order { expected: 0, .. })));
+    let mut stray = block(0, 0, 0..1);
+    stray.info.table = 7;
+    assert!(matches!(writer.append(&stray), Err(Error::Catalog { .. })));
+}
+
+#[test]
+fn a_catalog_that_contradicts_itself_is_refused() {
+    let refused = |change: fn(&mut Catalog)| {
+        let mut catalog = catalog();
+        change(&mut catalog);
+        ArchiveWriter::create(Vec::new(), &Header::new(ID, 0), &catalog).is_err()
+    };
+    assert!(!refused(|_| ()));
+    assert!(refused(|catalog| catalog.entries[1].id = 3));
+    assert!(refused(|catalog| catalog.entries[1].dependencies = vec![2]));
+    assert!(refused(|catalog| catalog.entries[1].dependencies = vec![0]));
+    assert!(refused(|catalog| catalog.entries[1].table = None));
+    assert!(refused(|catalog| catalog.entries[0].table = Some(0)));
+    assert!(refused(|catalog| catalog.entries[0].table = Some(9)));
+    assert!(refused(|catalog| catalog.tables[0].entry = 0));
+    assert!(refused(|catalog| catalog.tables[0].entry = 9));
+    assert!(refused(|catalog| catalog.entries[0].create = vec!["SELECT '\0'".to_owned()]));
+    assert!(refused(|catalog| catalog.tables[0].columns = table(Transfer::Binary, 1665).columns));
+}
+
+fn field() -> impl Strategy<Value = Option<Vec<u8>>> {
+    prop_oneof![
+        1 => Just(None),
+        3 => vec(any::<u8>(), 4).prop_map(Some),
+        1 => vec(any::<u8>(), 8).prop_map(Some),
+        2 => vec(0u8..4, 0..40).prop_map(Some),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_binary_rows_come_back(
+        rows in (0usize..6).prop_flat_map(|columns| (Just(columns), vec(vec(field(), columns), 1..60)))
+    ) {
+        round_trip(&table(Transfer::Binary, rows.0), &binary(&rows.1));
+    }
+
+    #[test]
+    fn one_column_of_one_width_comes_back(
+        values in (0usize..13).prop_flat_map(|width| vec(vec(any::<u8>(), width), 1..200)), stride in 1u64..9
+    ) {
+        let table = table(Transfer::Binary, 1);
+        round_trip(&table, &column(values.iter().cloned()));
+        let counters = (0..values.len() as u64).map(|i| (i * stride).to_be_bytes()[8 - values[0].len().min(8)..].to_vec());
+        round_trip(&table, &column(counters));
+    }
+
+    #[test]
+    fn any_text_rows_come_back(lines in vec("[a-z\\\\N]{0,5}\t[ -~]{0,20}", 1..40)) {
+        let rows = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        round_trip(&table(Transfer::Text, 2), rows.as_bytes());
+    }
+
+    #[test]
+    fn any_payload_is_rows_or_an_error(payload in vec(any::<u8>(), 0..60), rows in 1u32..9, raw_len in 0u64..200) {
+        for transfer in [Transfer::Binary, Transfer::Text] {
+            let table = table(transfer, 2);
+            let mut out = Vec::new();
+            let block = block_of(&payload, rows, raw_len);
+            if BlockDecoder::new(ID).unwrap().decode(&table, &block, &mut out).is_ok() {
+                assert_eq!(Digest::default().add_rows(&table, &out).unwrap(), u64::from(rows));
+                assert_eq!(out.len() as u64, raw_len);
+            }
+        }
+    }
+}
