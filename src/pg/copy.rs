@@ -78,7 +78,7 @@ impl<'a> CopyIn<'a> {
     /// [`Error::Server`] if the server refuses it, [`Error::Lost`].
     pub async fn start(session: &'a Session, sql: &str) -> Result<Self> {
         let statement = session.prepare_copy(WRITING, sql).await?;
-        let errors = session.link.tap.errors();
+        let errors = session.link.tap.begin_copy_in();
         match session.link.client.copy_in(&statement).await {
             Ok(sink) => Ok(Self { session, sql: sql.to_owned(), sink: Box::pin(sink), errors }),
             Err(error) => Err(session.failure(WRITING, Some(sql), error).await),

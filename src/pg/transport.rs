@@ -18,10 +18,9 @@ use super::config::{Address, Keepalive, Place, SOCKET_DIRECTORIES};
 use super::error::causes;
 use super::{Error, Result};
 
-/// A TCP or a Unix stream.
+/// A TCP or a Unix stream, or in tests a pipe.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl ByteStream for TcpStream {}
-impl ByteStream for UnixStream {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// A connected socket.
 pub(super) type Socket = Box<dyn ByteStream>;
@@ -156,17 +155,15 @@ pub(super) async fn negotiate(
                 "set ssl = on there, or choose a weaker sslmode if the network is trusted",
             ));
         }
-        Ok(_) => {
-            return Err(refused(
-                "the answer to the request for TLS is none of PostgreSQL's".to_owned(),
-                "is this the port of a PostgreSQL server?",
-            ));
-        }
-        Err(error) => {
+        answer => {
             return Err(Error::Connect {
                 target: address.to_string(),
-                cause: error.to_string(),
-                advice: "the connection ended before the login: is this the port of a PostgreSQL server?",
+                cause: match answer {
+                    // An error message is not repeated: it may come from anybody as long as nothing is encrypted.
+                    Ok(_) => "the answer to the request for TLS is none of PostgreSQL's".to_owned(),
+                    Err(error) => error.to_string(),
+                },
+                advice: "is this the port of a PostgreSQL server, and has it free connections?",
                 sqlstate: None,
             });
         }
@@ -200,6 +197,9 @@ fn tls_advice(error: &io::Error) -> &'static str {
             Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
                 "the server needs a certificate that is valid now; is the clock right here and there?"
             }
+            Bad::Other(_) => {
+                "the certificate must be of X.509 version 3, with the server's name as subjectAltName"
+            }
             _ => "the file in sslrootcert must hold the authority that signed the server's certificate",
         },
         _ => {
@@ -209,7 +209,7 @@ fn tls_advice(error: &io::Error) -> &'static str {
 }
 
 /// A socket without encryption.
-struct Plain(Socket);
+pub(super) struct Plain(pub Socket);
 
 impl AsyncRead for Plain {
     fn poll_read(
