@@ -47,7 +47,7 @@ impl StreamEncoder {
     /// Appends `raw` to `out` as a stream. With `sampled`, a long stream whose sample does not compress is stored.
     pub fn write(&mut self, raw: &[u8], sampled: bool, out: &mut Vec<u8>) -> Result<(), Error> {
         let Some(first) = raw.first() else { return Ok(()) };
-        if raw.iter().all(|byte| byte == first) {
+        if is_repeat(raw) {
             out.extend([REPEAT, *first]);
             return Ok(());
         }
@@ -80,11 +80,18 @@ impl StreamEncoder {
 
     /// How long a sample gets, or stays.
     pub fn cost(&mut self, sample: &[u8]) -> Result<usize, Error> {
+        if is_repeat(sample) {
+            return Ok(1);
+        }
         self.compressed.clear();
         self.compressed.reserve(compress_bound(sample.len()));
         compress(&mut self.sampler, sample, &mut self.compressed)?;
         Ok(self.compressed.len().min(sample.len()))
     }
+}
+
+fn is_repeat(raw: &[u8]) -> bool {
+    raw.split_first().is_some_and(|(first, rest)| rest.iter().all(|byte| byte == first))
 }
 
 /// Two pieces of `raw`, from the end of its first quarter and of its third; all of it when it is short. Pieces begin at
