@@ -68,47 +68,56 @@ pub(super) const ITEMS_OF: &str = "
 pub(super) fn query() -> Query {
     let sql = format!(
         "
-        SELECT o.class, o.oid, o.sub, o.attname, {ITEMS}
+        SELECT o.class, o.oid, o.attname, w.rolname AS owner, {ITEMS}
         FROM (
-            SELECT 1259 AS class, c.oid, 0 AS sub, NULL::pg_catalog.name AS attname, c.relacl AS acl,
+            SELECT 1259 AS class, c.oid, 0 AS sub, NULL::pg_catalog.name AS attname, c.relowner AS owner, c.relacl AS acl,
                    pg_catalog.acldefault(CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner) AS base
             FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relacl IS NOT NULL
             UNION ALL
-            SELECT 1259, a.attrelid, a.attnum, a.attname, a.attacl, pg_catalog.acldefault('c', c.relowner)
+            SELECT 1259, a.attrelid, a.attnum, a.attname, c.relowner, a.attacl, pg_catalog.acldefault('c', c.relowner)
             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             WHERE c.oid >= 16384 AND a.attacl IS NOT NULL AND NOT a.attisdropped
             UNION ALL
-            SELECT 1255, p.oid, 0, NULL, p.proacl, pg_catalog.acldefault('f', p.proowner)
+            SELECT 1255, p.oid, 0, NULL, p.proowner, p.proacl, pg_catalog.acldefault('f', p.proowner)
             FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.proacl IS NOT NULL
             UNION ALL
-            SELECT 1247, t.oid, 0, NULL, t.typacl, pg_catalog.acldefault('T', t.typowner)
+            SELECT 1247, t.oid, 0, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner)
             FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typacl IS NOT NULL
             UNION ALL
-            SELECT 2615, n.oid, 0, NULL, n.nspacl, pg_catalog.acldefault('n', n.nspowner) ||
+            SELECT 2615, n.oid, 0, NULL, n.nspowner, n.nspacl, pg_catalog.acldefault('n', n.nspowner) ||
                    CASE WHEN n.nspname = 'public' THEN
                        ARRAY[pg_catalog.makeaclitem(0, n.nspowner, 'USAGE', false)] ELSE '{{}}' END
             FROM pg_catalog.pg_namespace n
             WHERE (n.oid >= 16384 OR n.nspname = 'public') AND n.nspacl IS NOT NULL
-        ) o {ITEMS_OF}
+        ) o
+        LEFT JOIN pg_catalog.pg_roles w ON w.oid = o.owner {ITEMS_OF}
         ORDER BY o.class, o.oid, o.sub, x.is_default, x.item"
     );
     Query { name: ACLS, sql }
 }
 
-/// The ACLs of an object: its own first, then those of its columns with their names.
-pub(super) type ObjectAcls = Vec<(Option<String>, Acl)>;
+/// The ACL of an object or of one of its columns.
+pub(super) struct ObjectAcl {
+    /// The column.
+    pub column: Option<String>,
+    /// The object's owner.
+    pub owner: String,
+    /// The ACL.
+    pub acl: Acl,
+}
 
-/// Every ACL, by the object it belongs to.
-pub(super) fn read(results: &Results) -> Result<BTreeMap<ObjectId, ObjectAcls>, Error> {
-    let mut acls: BTreeMap<ObjectId, ObjectAcls> = BTreeMap::new();
+/// Every ACL, by the object it belongs to: the object's own first, then those of its columns.
+pub(super) fn read(results: &Results) -> Result<BTreeMap<ObjectId, Vec<ObjectAcl>>, Error> {
+    let mut acls: BTreeMap<ObjectId, Vec<ObjectAcl>> = BTreeMap::new();
     for row in results.rows(ACLS) {
         let column = row.opt_text("attname")?;
         let of_object = acls.entry(ObjectId::new(row.oid("class")?, row.oid("oid")?)).or_default();
-        if of_object.last().is_none_or(|(last, _)| last.as_deref() != column) {
-            of_object.push((column.map(str::to_owned), Acl::default()));
+        if of_object.last().is_none_or(|last| last.column.as_deref() != column) {
+            let (column, owner) = (column.map(str::to_owned), row.text("owner")?.to_owned());
+            of_object.push(ObjectAcl { column, owner, acl: Acl::default() });
         }
-        if let Some((_, acl)) = of_object.last_mut() {
-            acl.add(row)?;
+        if let Some(last) = of_object.last_mut() {
+            last.acl.add(row)?;
         }
     }
     Ok(acls)

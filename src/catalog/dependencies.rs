@@ -54,7 +54,8 @@ pub(super) fn drop_members(
     drafts: &mut Vec<(usize, Draft)>,
     members: &Members,
     results: &Results,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
+    let mut dropped = Vec::new();
     let mut gone: BTreeSet<(u32, u32)> = BTreeSet::new();
     let mut owners: BTreeMap<(u32, u32), Vec<(u32, u32)>> = BTreeMap::new();
     for row in results.rows(DEPENDENCIES) {
@@ -79,10 +80,13 @@ pub(super) fn drop_members(
             if member || of_member {
                 gone.insert(key);
             }
+            if of_member && !member {
+                dropped.push(format!("{} {} (on a member of an extension)", draft.kind, draft.name));
+            }
             !(member || of_member)
         });
         if drafts.len() == before {
-            return Ok(());
+            return Ok(dropped);
         }
     }
 }

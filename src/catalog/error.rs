@@ -18,4 +18,17 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A table came into being, or was found, without the lock that keeps its definition still.
+    #[error("table {relation} is not locked: its definition could change while it is read. Run the dump again")]
+    Unlocked {
+        /// Schema and name.
+        relation: String,
+    },
+}
+
+impl Error {
+    /// Whether it only says that the transaction has failed before (SQLSTATE 25P02).
+    pub(super) fn is_aftermath(&self) -> bool {
+        matches!(self, Error::Server(error) if error.sqlstate() == Some("25P02"))
+    }
 }

@@ -3,12 +3,22 @@
 //!
 //! Only `introspect` talks to the server; everything else is functions from rows to values.
 
+mod acl;
+mod class;
+mod comments;
+mod dependencies;
 mod error;
+mod introspect;
+mod inventory;
 pub mod kinds;
 mod object;
+mod order;
 mod row;
+mod transfer;
+mod uncovered;
 
 pub use error::Error;
+pub use introspect::introspect;
 pub use object::{
     Attribute, Draft, Inventory, Item, Lock, Object, ObjectId, Pass, Piece, Relation, Repair, Section, Shape,
     Statement, ValueKind,

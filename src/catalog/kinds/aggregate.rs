@@ -6,7 +6,7 @@ use crate::catalog::{Draft, Error, ObjectId, Repair, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "AGGREGATE", queries, follow_up: None, assemble };
+pub(super) const AGGREGATE: Kind = Kind { tag: "AGGREGATE", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     let sql = "

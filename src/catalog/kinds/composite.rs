@@ -8,7 +8,7 @@ use crate::pg::Version;
 use crate::sql;
 use std::collections::BTreeMap;
 
-pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
+pub(super) const COMPOSITE: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     let composites = format!(

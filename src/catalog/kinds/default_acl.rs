@@ -8,7 +8,7 @@ use crate::catalog::{Draft, Error, Lock, ObjectId, Pass, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "DEFAULT ACL", queries, follow_up: None, assemble };
+pub(super) const DEFAULT_ACL: Kind = Kind { tag: "DEFAULT ACL", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     let entries = "

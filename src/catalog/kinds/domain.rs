@@ -8,7 +8,7 @@ use crate::pg::Version;
 use crate::sql;
 use std::collections::BTreeMap;
 
-pub(super) const KIND: Kind = Kind { tag: "DOMAIN", queries, follow_up: None, assemble };
+pub(super) const DOMAIN: Kind = Kind { tag: "DOMAIN", queries, follow_up: None, assemble };
 
 fn queries(version: Version) -> Vec<Query> {
     // Since 17 NOT NULL of a domain is a constraint with a name; before, it is a flag.

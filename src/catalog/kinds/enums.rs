@@ -6,7 +6,7 @@ use crate::catalog::{Draft, Error, Results};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
+pub(super) const ENUM: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     let sql = format!(

@@ -7,7 +7,7 @@ use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "EXTENSION", queries, follow_up: None, assemble };
+pub(super) const EXTENSION: Kind = Kind { tag: "EXTENSION", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     // OIDs below 16384 are initdb's: plpgsql is in every database.

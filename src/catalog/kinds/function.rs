@@ -7,7 +7,7 @@ use crate::catalog::{Draft, Error, ObjectId, Repair, Results, Section};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "FUNCTION", queries, follow_up: None, assemble };
+pub(super) const FUNCTION: Kind = Kind { tag: "FUNCTION", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     // An internal dependency: the constructor functions of a range type.

@@ -1,18 +1,27 @@
 //! The registry of kinds. One kind of object is one file here, one line in [`KINDS`] and one fixture.
 
+mod aggregate;
 mod check_constraint;
 mod columns;
+mod composite;
 mod constraint;
 mod default;
+mod default_acl;
+mod domain;
+mod enums;
+mod extension;
 mod foreign_key;
+mod function;
 mod index;
 mod index_attach;
 mod materialized_view;
 mod materialized_view_data;
 mod policy;
+mod range;
 mod relation;
 mod row_security;
 mod rule;
+mod schema;
 mod sequence;
 mod sequence_owned_by;
 mod sequence_set;
@@ -20,6 +29,7 @@ mod table;
 mod table_attach;
 mod table_data;
 mod trigger;
+mod types;
 mod view;
 
 use super::{Draft, Error, Results};
@@ -49,6 +59,14 @@ pub struct Query {
 /// Every kind, in the order in which objects are restored where dependencies leave a choice.
 pub const KINDS: &[Kind] = &[
     // Definitions.
+    schema::SCHEMA,
+    extension::EXTENSION,
+    enums::ENUM,
+    composite::COMPOSITE,
+    range::RANGE,
+    domain::DOMAIN,
+    function::FUNCTION,
+    aggregate::AGGREGATE,
     sequence::SEQUENCE,
     table::TABLE,
     view::VIEW,
@@ -69,5 +87,6 @@ pub const KINDS: &[Kind] = &[
     foreign_key::FK_CONSTRAINT,
     policy::POLICY,
     row_security::ROW_SECURITY,
+    default_acl::DEFAULT_ACL,
     materialized_view_data::MATERIALIZED_VIEW_DATA,
 ];

@@ -8,7 +8,7 @@ use crate::catalog::{Draft, Error, ObjectId, Results};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
+pub(super) const RANGE: Kind = Kind { tag: "TYPE", queries, follow_up: None, assemble };
 
 fn queries(version: Version) -> Vec<Query> {
     let (multirange, join) = if version.major() >= 14 {

@@ -7,7 +7,7 @@ use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 use crate::sql;
 
-pub(super) const KIND: Kind = Kind { tag: "SCHEMA", queries, follow_up: None, assemble };
+pub(super) const SCHEMA: Kind = Kind { tag: "SCHEMA", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
     let sql = "
