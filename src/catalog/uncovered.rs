@@ -51,7 +51,7 @@ pub(super) fn query(version: Version) -> Query {
         )
         SELECT i.type || ' ' || i.identity AS line
         FROM objects o CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.class, o.oid, 0) i
-        WHERE o.oid >= 16384 AND i.identity IS NOT NULL AND i.schema IS DISTINCT FROM 'pg_temp' AND NOT {range_cast}
+        WHERE o.oid >= 16384 AND i.identity IS NOT NULL AND COALESCE(i.schema, '') !~ '^pg_temp' AND NOT {range_cast}
         UNION ALL
         SELECT 'privileges on ' || i.type || ' ' || i.identity
         FROM privileges o
