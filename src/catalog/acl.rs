@@ -159,10 +159,9 @@ impl Acl {
         let base: &[Item] = if self.from_nothing { &[] } else { &self.default };
         let mut statements = Vec::new();
         for item in base.iter().filter(|item| !self.actual.contains(item)) {
-            let names = item.privileges.iter().map(|(name, _)| name.as_str());
-            let list = privilege_list(names.collect(), &complete, target.column);
+            // ALL, although the default may hold less: up to 14 a new database's schema public grants more than it.
             let from = role(item.grantee.as_deref());
-            statements.push(format!("{}REVOKE {list} ON {} FROM {from}", target.before, target.on));
+            statements.push(format!("{}REVOKE ALL ON {} FROM {from}", target.before, target.on));
         }
         let grants: Vec<&Item> = self.actual.iter().filter(|item| !base.contains(item)).collect();
         let own =

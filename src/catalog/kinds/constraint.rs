@@ -1,10 +1,9 @@
 //! CONSTRAINT: primary keys, unique and exclusion constraints, with the index that each has.
 
 use super::index::{INDEX_DETAILS, index_details};
-use super::relation::{
-    OF_USERS, PG_CONSTRAINT, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name, with_clause,
-};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name, with_clause};
 use super::{Kind, Query};
+use crate::catalog::class::PG_CONSTRAINT;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;

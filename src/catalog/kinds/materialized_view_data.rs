@@ -1,9 +1,8 @@
 //! MATERIALIZED VIEW DATA: the refresh of those that have rows.
 
-use super::relation::{
-    OF_USERS, PG_CLASS, PG_REWRITE, RELATION, SCHEMA, part_draft, relation_id, relation_name, rows_by,
-};
+use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, relation_id, relation_name, rows_by};
 use super::{Kind, Query};
+use crate::catalog::class::{PG_CLASS, PG_REWRITE};
 use crate::catalog::{Draft, Error, ObjectId, Pass, Results, Section};
 use crate::pg::Version;
 

@@ -2,23 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::class::{PG_CLASS, PG_TYPE};
 use crate::catalog::{Draft, Error, ObjectId, Row, Section, Statement};
 use crate::sql;
-
-/// OID of pg_type.
-pub(super) const PG_TYPE: u32 = 1247;
-/// OID of pg_class.
-pub(super) const PG_CLASS: u32 = 1259;
-/// OID of pg_attrdef.
-pub(super) const PG_ATTRDEF: u32 = 2604;
-/// OID of pg_constraint.
-pub(super) const PG_CONSTRAINT: u32 = 2606;
-/// OID of pg_rewrite.
-pub(super) const PG_REWRITE: u32 = 2618;
-/// OID of pg_trigger.
-pub(super) const PG_TRIGGER: u32 = 2620;
-/// OID of pg_policy.
-pub(super) const PG_POLICY: u32 = 3256;
 
 /// Selected of a relation `c` that is an object of its own. A dangling owner reads as NULL, which `relation_draft` refuses.
 pub(super) const RELATION: &str = "c.oid, n.nspname AS schema, c.relname AS name, \

@@ -1,7 +1,8 @@
 //! SEQUENCE: also those of identity columns, which ALTER TABLE makes.
 
-use super::relation::{OF_USERS, PG_CLASS, RELATION, SCHEMA, relation_draft, relation_name};
+use super::relation::{OF_USERS, RELATION, SCHEMA, relation_draft, relation_name};
 use super::{Kind, Query};
+use crate::catalog::class::PG_CLASS;
 use crate::catalog::{Draft, Error, Results, Row};
 use crate::pg::Version;
 use crate::sql;

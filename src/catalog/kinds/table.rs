@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::columns::{alter_column, collate, columns_query};
 use super::relation::{
-    OF_USERS, PG_ATTRDEF, PG_CONSTRAINT, RELATION, ROW_TYPES, SCHEMA, STORAGE, relation_draft, relation_name,
-    replica_identity, row_types, rows_by, with_clause,
+    OF_USERS, RELATION, ROW_TYPES, SCHEMA, STORAGE, relation_draft, relation_name, replica_identity,
+    row_types, rows_by, with_clause,
 };
 use super::{Kind, Query};
+use crate::catalog::class::{PG_ATTRDEF, PG_CONSTRAINT};
 use crate::catalog::{Draft, Error, Item, ObjectId, Piece, Results, Row, Statement};
 use crate::pg::Version;
 use crate::sql;
