@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::catalog::class::{PG_CLASS, PG_TYPE};
 use crate::catalog::{Draft, Error, ObjectId, Row, Section, Statement};
+#[cfg(test)]
+use crate::catalog::{Results, Value};
 use crate::sql;
 
 /// Selected of a relation `c` that is an object of its own. A dangling owner reads as NULL, which `relation_draft` refuses.
@@ -144,6 +146,20 @@ pub(super) fn rows_by<'a>(rows: &'a [Row], column: &str) -> Result<BTreeMap<u32,
         groups.entry(row.oid(column)?).or_default().push(row);
     }
     Ok(groups)
+}
+
+/// A text for tests.
+#[cfg(test)]
+pub(super) fn text(value: &str) -> Value {
+    Value::Text(value.to_owned())
+}
+
+/// Results for tests: a query's name, its columns, its rows.
+#[cfg(test)]
+pub(super) fn rows(results: &mut Results, query: &'static str, columns: &[&str], rows: &[&[Value]]) {
+    let columns: std::sync::Arc<[String]> = columns.iter().map(|column| (*column).to_owned()).collect();
+    let rows = rows.iter().map(|values| Row::new(query, columns.clone(), values.to_vec())).collect();
+    results.insert(query, rows);
 }
 
 #[cfg(test)]

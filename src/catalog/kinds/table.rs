@@ -124,10 +124,8 @@ fn draft(row: &Row, parts: &Parts) -> Result<Draft, Error> {
     draft.aliases = row_types(row)?;
     for column in &parts.columns {
         // A generated column's expression is never an object of its own, but pg_depend speaks of it.
-        if column.text("generated")? != "" {
-            if let Some(oid) = column.opt_int("default_oid")?.and_then(|oid| u32::try_from(oid).ok()) {
-                draft.aliases.push(ObjectId::new(PG_ATTRDEF, oid));
-            }
+        if !column.text("generated")?.is_empty() {
+            draft.aliases.push(ObjectId::new(PG_ATTRDEF, column.oid("default_oid")?));
         }
     }
     let partitioned = row.text("relkind")? == "p";
@@ -267,3 +265,7 @@ fn inherited_column(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;
