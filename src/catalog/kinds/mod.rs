@@ -93,3 +93,19 @@ pub const KINDS: &[Kind] = &[
     default_acl::DEFAULT_ACL,
     materialized_view_data::MATERIALIZED_VIEW_DATA,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn queries_have_names_of_their_own() {
+        let mut names = BTreeSet::new();
+        for kind in KINDS {
+            for query in (kind.queries)(Version::OLDEST) {
+                assert!(names.insert(query.name), "{}: two queries are named {}", kind.tag, query.name);
+            }
+        }
+    }
+}
