@@ -6,7 +6,7 @@ use super::class::{
     PG_ATTRDEF, PG_CONSTRAINT, PG_EXTENSION, PG_NAMESPACE, PG_POLICY, PG_REWRITE, PG_TRIGGER,
 };
 use super::kinds::Query;
-use super::{Draft, Error, ObjectId, Results};
+use super::{Draft, Error, Lock, ObjectId, Results, Section};
 
 const DEPENDENCIES: &str = "dependencies";
 const MEMBERS: &str = "extension members";
@@ -177,7 +177,36 @@ pub(super) fn needs(
             add(from, to, true);
         }
     }
+    wait_for_partitions(drafts, identities, &mut needs);
     Ok(needs)
+}
+
+/// What comes after the rows of a partitioned table comes after those of its partitions: a foreign key checks them, a trigger
+/// would fire on them. The table has no rows of its own that could be waited for.
+fn wait_for_partitions(drafts: &[Draft], identities: &Identities, needs: &mut [Needs]) {
+    let mut below: HashMap<usize, Vec<(usize, Option<usize>)>> = HashMap::new();
+    for draft in drafts.iter().filter(|draft| draft.kind == "TABLE ATTACH") {
+        let relation = draft.id.with_sub(0);
+        let parents = draft.requires.iter().filter(|id| **id != relation);
+        for parent in parents.filter_map(|id| identities.drafts.get(id)) {
+            let data = identities.drafts.get(&relation.with_sub(ObjectId::DATA)).copied();
+            let partition = identities.drafts.get(&relation).map(|partition| (*partition, data));
+            below.entry(*parent).or_default().extend(partition);
+        }
+    }
+    let waiting = |draft: &Draft| draft.section == Section::PostData && draft.lock == Lock::Exclusive;
+    for (draft, needs) in drafts.iter().zip(needs).filter(|(draft, _)| waiting(draft)) {
+        if draft.kind == "INDEX ATTACH" {
+            continue;
+        }
+        let mut tables: Vec<usize> = needs.keys().copied().collect();
+        while let Some(table) = tables.pop() {
+            for (partition, data) in below.get(&table).into_iter().flatten() {
+                tables.push(*partition);
+                needs.extend(data.map(|data| (data, true)));
+            }
+        }
+    }
 }
 
 /// Column numbers fit; anything else is no column.
@@ -188,7 +217,7 @@ fn sub(number: i64) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::super::class::{PG_CLASS, PG_TYPE};
-    use super::super::{Row, Section, Value};
+    use super::super::{Row, Value};
     use super::*;
 
     /// A row of pg_depend: `from` and `to` are (class, OID).

@@ -25,6 +25,7 @@ mod schema;
 mod sequence;
 mod sequence_owned_by;
 mod sequence_set;
+mod statistics;
 mod table;
 mod table_attach;
 mod table_data;
@@ -85,6 +86,7 @@ pub const KINDS: &[Kind] = &[
     constraint::CONSTRAINT,
     index::INDEX,
     index_attach::INDEX_ATTACH,
+    statistics::STATISTICS,
     rule::RULE,
     trigger::TRIGGER,
     foreign_key::FK_CONSTRAINT,
