@@ -41,8 +41,8 @@ impl Session {
             );
         }
         let sql = settings::statements(purpose, version, &link.facts.encoding);
-        let client_encoding = if link.facts.encoding == "SQL_ASCII" { "SQL_ASCII" } else { "UTF8" };
-        let session = Self { link, client_encoding: Cow::Borrowed(client_encoding) };
+        let client_encoding = Cow::Borrowed(statement_encoding(&link.facts.encoding));
+        let session = Self { link, client_encoding };
         session.batch_as("preparing a session", &sql).await?;
         Ok(session)
     }
@@ -135,9 +135,21 @@ impl Session {
     ///
     /// As [`Session::query`]; the server refuses encodings it cannot convert to its own.
     pub async fn set_client_encoding(&mut self, encoding: &str) -> Result<()> {
+        if self.client_encoding == encoding {
+            return Ok(());
+        }
         self.switch_encoding(encoding).await?;
         self.client_encoding = Cow::Owned(encoding.to_owned());
         Ok(())
+    }
+
+    /// The encoding of statements, as at the start of the session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn reset_client_encoding(&mut self) -> Result<()> {
+        self.set_client_encoding(statement_encoding(&self.link.facts.encoding)).await
     }
 
     async fn switch_encoding(&self, encoding: &str) -> Result<()> {
@@ -198,4 +210,9 @@ impl Drop for Session {
             self.link.driver.abort();
         }
     }
+}
+
+/// Statements are UTF8 here. A database without an encoding converts nothing and must not try.
+fn statement_encoding(database: &str) -> &'static str {
+    if database == "SQL_ASCII" { "SQL_ASCII" } else { "UTF8" }
 }
