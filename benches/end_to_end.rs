@@ -29,15 +29,21 @@ fn main() {
     let rounds = argument("--rounds", 5);
     let major = argument("--major", 16);
     let Some(server) = Server::find(major).filter(|server| server.vector.is_some()) else {
-        println!("end_to_end: ignored, no server of major {major} with pgvector: tests/servers start {major}");
+        println!(
+            "end_to_end: ignored, no server of major {major} with pgvector: tests/servers start {major}"
+        );
         return;
     };
     let source = server.create_database("bench");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let options = memory_db::Options { rows, vectors: true };
     runtime.block_on(memory_db::load(&source.conninfo(), &options)).expect("the memory database loads");
-    let size = source.psql("SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(pg_catalog.current_database()))");
-    println!("memory database: {rows} embeddings, {} on disk with indexes; PostgreSQL {major}; {rounds} rounds", size.trim());
+    let size = source
+        .psql("SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(pg_catalog.current_database()))");
+    println!(
+        "memory database: {rows} embeddings, {} on disk with indexes; PostgreSQL {major}; {rounds} rounds",
+        size.trim()
+    );
 
     let mut contenders = contenders(&source);
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -80,7 +86,10 @@ fn contenders(source: &Database) -> Vec<Contender> {
             command
         }),
     );
-    for (label, arguments) in [("pg_dump -Fc (gzip)", vec!["-Fc"]), ("pg_dump -Fc --compress=1 (gzip)", vec!["-Fc", "--compress=1"])] {
+    for (label, arguments) in [
+        ("pg_dump -Fc (gzip)", vec!["-Fc"]),
+        ("pg_dump -Fc --compress=1 (gzip)", vec!["-Fc", "--compress=1"]),
+    ] {
         let (server, name) = (source.server.clone(), source.name.clone());
         add(
             label,
@@ -109,7 +118,9 @@ fn contenders(source: &Database) -> Vec<Contender> {
 fn measure(contender: &Contender, file: &Path) -> (Duration, u64) {
     let _ = fs::remove_file(file);
     let mut command = (contender.command)(file);
-    command.stdout(File::options().write(true).open("/dev/null").expect("/dev/null")).stderr(Stdio::inherit());
+    command
+        .stdout(File::options().write(true).open("/dev/null").expect("/dev/null"))
+        .stderr(Stdio::inherit());
     let started = Instant::now();
     let status = command.status().expect("the program starts");
     let time = started.elapsed();

@@ -79,7 +79,11 @@ impl Error {
     /// The object concerned, where it is one.
     pub fn object(&self) -> Option<&str> {
         match self {
-            Error::Dump(dump::Error::Table { table, .. } | dump::Error::Stream { table, .. } | dump::Error::RowCount { table, .. }) => Some(table),
+            Error::Dump(
+                dump::Error::Table { table, .. }
+                | dump::Error::Stream { table, .. }
+                | dump::Error::RowCount { table, .. },
+            ) => Some(table),
             Error::Restore(restore::Error::Statement { object, .. }) => Some(object),
             Error::Restore(
                 restore::Error::Load { table, .. }
@@ -155,7 +159,10 @@ fn dump_class(error: &dump::Error) -> Class {
             pg::Error::Lost { .. } => Class::Snapshot,
             error => server_class(error),
         },
-        dump::Error::Catalog(_) | dump::Error::Panicked(_) | dump::Error::Stream { .. } | dump::Error::RowCount { .. } => Class::Bug,
+        dump::Error::Catalog(_)
+        | dump::Error::Panicked(_)
+        | dump::Error::Stream { .. }
+        | dump::Error::RowCount { .. } => Class::Bug,
         dump::Error::Archive(error) => archive_class(error),
         dump::Error::Exists { .. } => Class::Refused,
         dump::Error::Storage { .. } => Class::Storage,

@@ -17,8 +17,10 @@ pub fn topological_order<K: Ord>(needs: &[Vec<usize>], keys: &[K]) -> Vec<usize>
             needed_by[target].push(node);
         }
     }
-    let mut ready: BinaryHeap<Reverse<(&K, usize)>> =
-        (0..needs.len()).filter(|&node| missing[node] == 0).map(|node| Reverse((&keys[node], node))).collect();
+    let mut ready: BinaryHeap<Reverse<(&K, usize)>> = (0..needs.len())
+        .filter(|&node| missing[node] == 0)
+        .map(|node| Reverse((&keys[node], node)))
+        .collect();
     let mut order = Vec::with_capacity(needs.len());
     while let Some(Reverse((_, node))) = ready.pop() {
         order.push(node);

@@ -1,4 +1,5 @@
 //! Damage of every kind to a small archive: a reader must report each, and never panic.
+#![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,13 +51,13 @@ fn catalog() -> Catalog {
         ),
         table(4, "empty", Transfer::Binary, vec![]),
     ];
-    let entry = |id: u32, table| Entry {
+    let entry = |id: u32, table: Option<u32>| Entry {
         id,
-        kind: if table == None { "SCHEMA" } else { "TABLE DATA" }.to_owned(),
+        kind: if table.is_none() { "SCHEMA" } else { "TABLE DATA" }.to_owned(),
         schema: Some("public".to_owned()),
         name: format!("entry {id}"),
         owner: Some("owner".to_owned()),
-        section: if table == None { Section::PreData } else { Section::Data },
+        section: if table.is_none() { Section::PreData } else { Section::Data },
         pass: Pass::Main,
         lock: Lock::None,
         create: vec!["CREATE SCHEMA public".to_owned()],

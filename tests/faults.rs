@@ -70,7 +70,9 @@ fn no_such_archive() -> TestResult {
 
 fn not_an_archive() -> TestResult {
     let directory = tempfile::tempdir()?;
-    for (name, content) in [("empty", &b""[..]), ("text", b"-- PostgreSQL database dump\n"), ("custom", b"PGDMP\x01\x0e\0")] {
+    for (name, content) in
+        [("empty", &b""[..]), ("text", b"-- PostgreSQL database dump\n"), ("custom", b"PGDMP\x01\x0e\0")]
+    {
         let file = directory.path().join(name);
         fs::write(&file, content)?;
         run(pgsnap().arg("inspect").arg(&file)).expect_code(3);
@@ -125,7 +127,8 @@ fn wrong_password(server: &Server) -> TestResult {
 fn unknown_database(server: &Server) -> TestResult {
     let directory = tempfile::tempdir()?;
     let archive = directory.path().join("a.pgsnap");
-    let outcome = run(pgsnap().args(["dump", "-d", &server.conninfo("no_such_db"), "-f"]).arg(&archive)).expect_code(5);
+    let outcome =
+        run(pgsnap().args(["dump", "-d", &server.conninfo("no_such_db"), "-f"]).arg(&archive)).expect_code(5);
     expect_words(&outcome.stderr, &["no_such_db", "does not exist"]);
     assert!(entries(directory.path()).is_empty());
     Ok(())
@@ -139,7 +142,11 @@ fn target_not_empty(server: &Server) -> TestResult {
     let directory = tempfile::tempdir()?;
     let archive = directory.path().join("a.pgsnap");
     dump(&server.create_database("source"), &archive);
-    for object in ["TABLE precious (a int)", "FUNCTION precious() RETURNS int LANGUAGE sql AS 'SELECT 1'", "SCHEMA precious"] {
+    for object in [
+        "TABLE precious (a int)",
+        "FUNCTION precious() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SCHEMA precious",
+    ] {
         let target = server.create_database("target");
         target.psql(&format!("CREATE {object}"));
         let before = target.oracle_dump(&[]);
@@ -154,11 +161,15 @@ fn missing_role_and_extension(server: &Server) -> TestResult {
     let directory = tempfile::tempdir()?;
     let archive = directory.path().join("a.pgsnap");
     let source = server.create_database("source");
-    source.psql("CREATE ROLE pgsnap_short_lived; CREATE TABLE t (a int); ALTER TABLE t OWNER TO pgsnap_short_lived");
+    source.psql(
+        "CREATE ROLE pgsnap_short_lived; CREATE TABLE t (a int); ALTER TABLE t OWNER TO pgsnap_short_lived",
+    );
     dump(&source, &archive);
     source.psql("DROP OWNED BY pgsnap_short_lived; DROP ROLE pgsnap_short_lived");
     let target = server.create_database("target");
-    let restore = |options: &[&str]| run(pgsnap().args(["restore", "-d", &target.conninfo()]).args(options).arg(&archive));
+    let restore = |options: &[&str]| {
+        run(pgsnap().args(["restore", "-d", &target.conninfo()]).args(options).arg(&archive))
+    };
     let outcome = restore(&[]).expect_code(9);
     expect_words(&outcome.stderr, &["role pgsnap_short_lived does not exist", "--no-owner"]);
     assert_eq!(target.psql("SELECT count(*) FROM pg_class WHERE relname = 't'").trim(), "0");
@@ -173,7 +184,9 @@ fn existing_archive_is_kept(server: &Server) -> TestResult {
     dump(&source, &archive);
     let first = fs::read(&archive)?;
     assert_eq!(fs::metadata(&archive)?.permissions().mode() & 0o777, 0o600);
-    let again = |options: &[&str]| run(pgsnap().args(["dump", "-d", &source.conninfo()]).args(options).arg("-f").arg(&archive));
+    let again = |options: &[&str]| {
+        run(pgsnap().args(["dump", "-d", &source.conninfo()]).args(options).arg("-f").arg(&archive))
+    };
     let outcome = again(&[]).expect_code(9);
     expect_words(&outcome.stderr, &["a.pgsnap", "exists already", "--force"]);
     assert!(fs::read(&archive)? == first, "the existing archive was touched");
@@ -210,7 +223,10 @@ impl StoppedDump {
         let mut line = String::new();
         while !line.contains("\"advanced\"") {
             line.clear();
-            assert!(stderr.read_line(&mut line).expect("a line") > 0, "the dump ended before its first block");
+            assert!(
+                stderr.read_line(&mut line).expect("a line") > 0,
+                "the dump ended before its first block"
+            );
         }
         signal(&child, "STOP");
         child.stderr = Some(stderr.into_inner());
@@ -221,7 +237,12 @@ impl StoppedDump {
     fn finish(mut self) -> (Option<i32>, String, Vec<String>) {
         signal(&self.child, "CONT");
         let mut message = String::new();
-        self.child.stderr.take().expect("stderr is piped").read_to_string(&mut message).expect("stderr is text");
+        self.child
+            .stderr
+            .take()
+            .expect("stderr is piped")
+            .read_to_string(&mut message)
+            .expect("stderr is text");
         let status = self.child.wait().expect("it ends");
         (status.code(), message, entries(self.directory.path()))
     }
@@ -306,9 +327,19 @@ struct Holder(Child);
 impl Holder {
     fn start(database: &Database, statement: &str) -> Holder {
         let mut command = database.server.oracle("psql");
-        command.args(["-XAtq", "-d", &database.name, "-c", &format!("BEGIN; {statement}; SELECT pg_sleep(600)")]);
-        let holder = Holder(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql starts"));
-        wait_until(database, "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted)");
+        command.args([
+            "-XAtq",
+            "-d",
+            &database.name,
+            "-c",
+            &format!("BEGIN; {statement}; SELECT pg_sleep(600)"),
+        ]);
+        let holder =
+            Holder(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql starts"));
+        wait_until(
+            database,
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted)",
+        );
         holder
     }
 }
@@ -326,7 +357,9 @@ fn lock_timeout(server: &Server) -> TestResult {
     source.psql("CREATE TABLE held (a int); CREATE TABLE free (a int)");
     let _holder = Holder::start(&source, "LOCK TABLE held");
     let mut command = pgsnap();
-    command.args(["dump", "--lock-wait-timeout", "200ms", "-d", &source.conninfo(), "-f"]).arg(directory.path().join("a"));
+    command
+        .args(["dump", "--lock-wait-timeout", "200ms", "-d", &source.conninfo(), "-f"])
+        .arg(directory.path().join("a"));
     let outcome = run(&mut command).expect_code(6);
     expect_words(&outcome.stderr, &["held", "lock"]);
     assert!(entries(directory.path()).is_empty());
@@ -339,9 +372,14 @@ fn sigterm_while_waiting_for_a_lock(server: &Server) -> TestResult {
     source.psql("CREATE TABLE held (a int)");
     let holder = Holder::start(&source, "LOCK TABLE held");
     let mut command = pgsnap();
-    command.args(["dump", "--lock-wait-timeout", "10s", "-d", &source.conninfo(), "-f"]).arg(directory.path().join("a"));
+    command
+        .args(["dump", "--lock-wait-timeout", "10s", "-d", &source.conninfo(), "-f"])
+        .arg(directory.path().join("a"));
     let mut child = command.stderr(Stdio::null()).spawn()?;
-    wait_until(&source, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgsnap' AND wait_event_type = 'Lock')");
+    wait_until(
+        &source,
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgsnap' AND wait_event_type = 'Lock')",
+    );
     signal(&child, "TERM");
     assert_eq!(child.wait()?.code(), Some(143));
     assert!(entries(directory.path()).is_empty());
@@ -360,7 +398,12 @@ fn file_size_limit(server: &Server) -> TestResult {
     let source = large(server);
     let directory = tempfile::tempdir()?;
     let mut command = Command::new("prlimit");
-    command.arg("--fsize=100000").arg(env!("CARGO_BIN_EXE_pgsnap")).args(["dump", "-d", &source.conninfo(), "-f"]);
+    command.arg("--fsize=100000").arg(env!("CARGO_BIN_EXE_pgsnap")).args([
+        "dump",
+        "-d",
+        &source.conninfo(),
+        "-f",
+    ]);
     let outcome = run(command.arg(directory.path().join("a.pgsnap")));
     expect_storage_error(outcome, directory.path(), &["File too large"]);
     Ok(())

@@ -25,8 +25,10 @@ fn main() {
 
 fn fixtures() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects");
-    let mut fixtures: Vec<PathBuf> =
-        fs::read_dir(directory).expect("tests/objects").map(|entry| entry.expect("an entry").path()).collect();
+    let mut fixtures: Vec<PathBuf> = fs::read_dir(directory)
+        .expect("tests/objects")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     fixtures.sort();
     fixtures
 }
@@ -40,14 +42,20 @@ fn oldest_server(fixture: &Path) -> u32 {
 
 /// `FK CONSTRAINT` has its fixture in `fk_constraint.sql`.
 fn every_kind_has_a_fixture() -> TestResult {
-    let there: BTreeSet<String> =
-        fixtures().iter().map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let there: BTreeSet<String> = fixtures()
+        .iter()
+        .map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
     let missing: Vec<&str> = pgsnap::catalog::kinds::KINDS
         .iter()
         .map(|kind| kind.tag)
         .filter(|tag| !there.contains(&tag.to_lowercase().replace(' ', "_")))
         .collect();
-    if missing.is_empty() { Ok(()) } else { Err(Failed::from(format!("kinds without a fixture: {missing:?}"))) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Failed::from(format!("kinds without a fixture: {missing:?}")))
+    }
 }
 
 fn round_trip(server: &Server, fixture: &Path) -> TestResult {

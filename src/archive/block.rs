@@ -38,7 +38,7 @@ pub struct BlockInfo {
     pub rows: u32,
     /// Bytes of the rows in the form of COPY.
     pub raw_len: u64,
-    /// Bytes of the payload; the block has [`BLOCK_HEADER_LEN`] more.
+    /// Bytes of the payload; the block has 48 more, its header.
     pub stored_len: u64,
 }
 
@@ -61,17 +61,19 @@ pub struct BlockEncoder {
     columns: Columns,
     streams: StreamEncoder,
     decoder: BlockDecoder,
+    encoded: Vec<u8>,
     decoded: Vec<u8>,
 }
 
 impl BlockEncoder {
-    /// `level` is zstd's, 0 to 19.
+    /// `level` is zstd's, 1 to 19; 0 compresses nothing.
     pub fn new(id: ArchiveId, level: i32) -> Result<Self, Error> {
         Ok(BlockEncoder {
             id,
             columns: Columns::new(),
             streams: StreamEncoder::new(level)?,
             decoder: BlockDecoder::new(id)?,
+            encoded: Vec::new(),
             decoded: Vec::new(),
         })
     }
@@ -99,26 +101,28 @@ impl BlockEncoder {
             self.columns.push(&row);
         }
 
-        let mut bytes = vec![0; BLOCK_HEADER_LEN];
-        self.columns.encode(&mut self.streams, &mut bytes)?;
+        self.encoded.clear();
+        self.encoded.resize(BLOCK_HEADER_LEN, 0);
+        self.columns.encode(&mut self.streams, &mut self.encoded)?;
         let info = BlockInfo {
             table: table_number,
             chunk: position.chunk,
             sequence: position.sequence,
             rows: self.columns.rows(),
             raw_len,
-            stored_len: (bytes.len() - BLOCK_HEADER_LEN) as u64,
+            stored_len: (self.encoded.len() - BLOCK_HEADER_LEN) as u64,
         };
-        if let Some((header, payload)) = bytes.split_first_chunk_mut() {
+        if let Some((header, payload)) = self.encoded.split_first_chunk_mut() {
             *header = info.to_bytes(self.id, payload);
         }
         let facts = facts(&self.columns, table);
 
-        let decoded = self.decoder.decode(table, &bytes, &mut self.decoded);
+        let decoded = self.decoder.decode(table, &self.encoded, &mut self.decoded);
         if decoded.ok() != Some(info) || self.decoded != rows {
             return Err(Error::NotReversible { table: table.label() });
         }
-        Ok(EncodedBlock { bytes, info, digest, facts })
+        // A copy has no more room than it needs; blocks wait in queues that are bounded by bytes.
+        Ok(EncodedBlock { bytes: self.encoded.clone(), info, digest, facts })
     }
 }
 

@@ -307,7 +307,7 @@ impl Column {
                 .extend(widths.iter().filter(|(_, low)| bits & low == 0).map(|(width, _)| (SPLIT, *width)));
         }
         let mut best = (PLAIN, None);
-        if candidates.is_empty() || self.values.is_empty() {
+        if candidates.is_empty() || self.values.is_empty() || !streams.compresses() {
             return Ok(best);
         }
         take_sample(&self.values, sample);

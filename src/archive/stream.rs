@@ -24,7 +24,8 @@ pub(super) fn pays(compressed: usize, raw: usize) -> bool {
 
 /// Writes streams.
 pub(super) struct StreamEncoder {
-    compressor: Compressor<'static>,
+    /// None at level 0: streams are stored, or repeat.
+    compressor: Option<Compressor<'static>>,
     /// For samples, always at the fastest level.
     sampler: Compressor<'static>,
     compressed: Vec<u8>,
@@ -37,7 +38,7 @@ impl StreamEncoder {
             Compressor::new(level).map_err(|source| Error::Compression { what: "starting zstd", source })
         };
         Ok(StreamEncoder {
-            compressor: new(level)?,
+            compressor: (level != 0).then(|| new(level)).transpose()?,
             sampler: new(1)?,
             compressed: Vec::new(),
             sample: Vec::new(),
@@ -47,14 +48,13 @@ impl StreamEncoder {
     /// Appends `raw` to `out` as a stream. With `sampled`, a long stream whose sample does not compress is stored.
     pub fn write(&mut self, raw: &[u8], sampled: bool, out: &mut Vec<u8>) -> Result<(), Error> {
         let Some(first) = raw.first() else { return Ok(()) };
-        if raw.iter().all(|byte| byte == first) {
+        if is_repeat(raw) {
             out.extend([REPEAT, *first]);
             return Ok(());
         }
-        if !sampled || raw.len() <= SAMPLE_ABOVE || self.sample_pays(raw)? {
-            self.compressed.clear();
-            self.compressed.reserve(compress_bound(raw.len()));
-            compress(&mut self.compressor, raw, &mut self.compressed)?;
+        let promising = !sampled || raw.len() <= SAMPLE_ABOVE || self.sample_pays(raw)?;
+        if let (Some(compressor), true) = (&mut self.compressor, promising) {
+            compress(compressor, raw, &mut self.compressed)?;
             if let (true, Ok(length)) =
                 (pays(self.compressed.len(), raw.len()), u32::try_from(self.compressed.len()))
             {
@@ -78,13 +78,23 @@ impl StreamEncoder {
         Ok(pays)
     }
 
+    /// Whether anything is compressed at all.
+    pub fn compresses(&self) -> bool {
+        self.compressor.is_some()
+    }
+
     /// How long a sample gets, or stays.
     pub fn cost(&mut self, sample: &[u8]) -> Result<usize, Error> {
-        self.compressed.clear();
-        self.compressed.reserve(compress_bound(sample.len()));
+        if is_repeat(sample) {
+            return Ok(1);
+        }
         compress(&mut self.sampler, sample, &mut self.compressed)?;
         Ok(self.compressed.len().min(sample.len()))
     }
+}
+
+fn is_repeat(raw: &[u8]) -> bool {
+    raw.split_first().is_some_and(|(first, rest)| rest.iter().all(|byte| byte == first))
 }
 
 /// Two pieces of `raw`, from the end of its first quarter and of its third; all of it when it is short. Pieces begin at
@@ -101,9 +111,13 @@ pub(super) fn take_sample(raw: &[u8], sample: &mut Vec<u8>) {
     }
 }
 
-fn compress(compressor: &mut Compressor, raw: &[u8], out: &mut Vec<u8>) -> Result<usize, Error> {
+/// Sets `out` to `raw` as a zstd frame.
+fn compress(compressor: &mut Compressor, raw: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    out.clear();
+    out.reserve(compress_bound(raw.len()));
     compressor
         .compress_to_buffer(raw, out)
+        .map(drop)
         .map_err(|source| Error::Compression { what: "compressing a block", source })
 }
 
@@ -150,16 +164,15 @@ impl StreamDecoder {
         Ok(())
     }
 
-    /// Appends to the empty `out`, which has room for it, what `frame` holds: exactly `length` bytes in one zstd frame.
+    /// Sets `out`, which has room for it and perhaps more, to what `frame` holds: exactly `length` bytes in one zstd frame.
     fn decompress(&mut self, frame: &[u8], length: usize, out: &mut Vec<u8>) -> io::Result<()> {
         let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
         if find_frame_compressed_size(frame).ok() != Some(frame.len()) {
             return Err(invalid("compressed bytes are not one zstd frame".to_owned()));
         }
-        out.resize(length, 0);
         let found = self
             .decompressor
-            .decompress_to_buffer(frame, out.as_mut_slice())
+            .decompress_to_buffer(frame, out)
             .map_err(|error| invalid(format!("zstd: {error}")))?;
         if found != length {
             return Err(invalid(format!("{found} bytes after decompression, {length} expected")));

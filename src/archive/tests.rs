@@ -84,7 +84,7 @@ fn each_encoding_is_chosen_where_it_is_best() {
     }
     let floats = |i| ((noise(i) >> 40) as f32 / 1e7).to_be_bytes().to_vec();
     assert_eq!(encoding(&round_trip(&table, &column((0..5000).map(floats)))), [2, 4]);
-    let sign = |i| if noise(i) % 2 == 0 { 1.0 } else { -1.0 };
+    let sign = |i| if noise(i).is_multiple_of(2) { 1.0 } else { -1.0 };
     let doubles = |i| ((noise(i) >> 12) as f64 / 1e15 * sign(i + 7)).to_be_bytes().to_vec();
     assert_eq!(encoding(&round_trip(&table, &column((0..5000).map(doubles)))), [2, 8]);
     let vector = |i: u64| {
@@ -109,6 +109,15 @@ fn shapes_of_tables_at_the_edge() {
     round_trip(&table(Transfer::Binary, 1), &column([vec![], vec![1; 70_000], vec![]].into_iter()));
     round_trip(&table(Transfer::Text, 3), b"a\t\\N\t\n\\N\tb\\tc\t\\\\N\n\t\t\n");
     round_trip(&table(Transfer::Text, 1), b"\n\\N\n\n");
+}
+
+#[test]
+fn level_0_compresses_nothing() {
+    let table = table(Transfer::Binary, 1);
+    let rows = column((0..2000u64).map(|i| i.to_be_bytes().to_vec()));
+    let block = BlockEncoder::new(ID, 0).unwrap().encode(0, &table, POSITION, &rows).unwrap();
+    assert_eq!(encoding(&block), [0, 0]);
+    assert!(block.bytes.len() > 16_000);
 }
 
 #[test]

@@ -152,18 +152,20 @@ impl Acl {
     pub(super) fn statements(&self, target: Target<'_>) -> Vec<String> {
         let complete: BTreeSet<&str> = match target.column {
             Some(_) => COLUMN_PRIVILEGES.into(),
-            None => self.default.iter().flat_map(|item| &item.privileges).map(|(name, _)| name.as_str()).collect(),
+            None => {
+                self.default.iter().flat_map(|item| &item.privileges).map(|(name, _)| name.as_str()).collect()
+            }
         };
         let base: &[Item] = if self.from_nothing { &[] } else { &self.default };
         let mut statements = Vec::new();
         for item in base.iter().filter(|item| !self.actual.contains(item)) {
-            let names = item.privileges.iter().map(|(name, _)| name.as_str());
-            let list = privilege_list(names.collect(), &complete, target.column);
+            // ALL, although the default may hold less: up to 14 a new database's schema public grants more than it.
             let from = role(item.grantee.as_deref());
-            statements.push(format!("{}REVOKE {list} ON {} FROM {from}", target.before, target.on));
+            statements.push(format!("{}REVOKE ALL ON {} FROM {from}", target.before, target.on));
         }
         let grants: Vec<&Item> = self.actual.iter().filter(|item| !base.contains(item)).collect();
-        let own = |item: &&&Item| item.grantor == target.owner && item.grantee.as_deref() == Some(target.owner);
+        let own =
+            |item: &&&Item| item.grantor == target.owner && item.grantee.as_deref() == Some(target.owner);
         for item in grants.iter().filter(own).chain(grants.iter().filter(|item| !own(item))) {
             let as_grantor = item.grantor != target.owner;
             if as_grantor {
@@ -175,7 +177,8 @@ impl Acl {
                 if !names.is_empty() {
                     let list = privilege_list(names, &complete, target.column);
                     let to = role(item.grantee.as_deref());
-                    statements.push(format!("{}GRANT {list} ON {} TO {to}{option}", target.before, target.on));
+                    statements
+                        .push(format!("{}GRANT {list} ON {} TO {to}{option}", target.before, target.on));
                 }
             }
             if as_grantor {
@@ -210,7 +213,10 @@ mod tests {
         Item {
             grantor: grantor.to_owned(),
             grantee: (!grantee.is_empty()).then(|| grantee.to_owned()),
-            privileges: privileges.iter().map(|name| (name.trim_end_matches('*').to_owned(), name.ends_with('*'))).collect(),
+            privileges: privileges
+                .iter()
+                .map(|name| (name.trim_end_matches('*').to_owned(), name.ends_with('*')))
+                .collect(),
         }
     }
 
@@ -280,6 +286,9 @@ mod tests {
     fn columns_are_named_in_every_privilege() {
         let acl = Acl { actual: vec![item("a", &["SELECT", "UPDATE"], "o")], ..Acl::default() };
         let target = Target { column: Some("A b"), ..ON_TABLE };
-        assert_eq!(acl.statements(target), ["GRANT SELECT (\"A b\"), UPDATE (\"A b\") ON TABLE public.t TO a"]);
+        assert_eq!(
+            acl.statements(target),
+            ["GRANT SELECT (\"A b\"), UPDATE (\"A b\") ON TABLE public.t TO a"]
+        );
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::class::{PG_ATTRDEF, PG_CONSTRAINT, PG_EXTENSION, PG_NAMESPACE, PG_POLICY, PG_REWRITE, PG_TRIGGER};
+use super::class::{
+    PG_ATTRDEF, PG_CONSTRAINT, PG_EXTENSION, PG_NAMESPACE, PG_POLICY, PG_REWRITE, PG_TRIGGER,
+};
 use super::kinds::Query;
 use super::{Draft, Error, ObjectId, Results};
 
@@ -150,8 +152,11 @@ pub(super) fn needs(
     for row in results.rows(DEPENDENCIES) {
         let (class, sub) = (row.oid("classid")?, sub(row.int("objsubid")?));
         let Some(from) = identities.draft(class, row.oid("objid")?, sub) else { continue };
-        let to =
-            identities.needed(row.oid("refclassid")?, row.oid("refobjid")?, self::sub(row.int("refobjsubid")?));
+        let to = identities.needed(
+            row.oid("refclassid")?,
+            row.oid("refobjid")?,
+            self::sub(row.int("refobjsubid")?),
+        );
         if let Some(to) = to {
             add(from, to, drafts[from].id.class == class);
         }

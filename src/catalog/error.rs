@@ -19,7 +19,9 @@ pub enum Error {
         problem: String,
     },
     /// A table came into being, or was found, without the lock that keeps its definition still.
-    #[error("table {relation} is not locked: its definition could change while it is read. Run the dump again")]
+    #[error(
+        "table {relation} is not locked: its definition could change while it is read. Run the dump again"
+    )]
     Unlocked {
         /// Schema and name.
         relation: String,

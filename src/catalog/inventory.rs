@@ -94,7 +94,8 @@ pub(super) fn inventory(
     }
     let mut settings = Vec::new();
     for row in results.rows(SETTINGS) {
-        settings.push((row.text("name")?.to_owned(), row.opt_text("setting")?.unwrap_or_default().to_owned()));
+        settings
+            .push((row.text("name")?.to_owned(), row.opt_text("setting")?.unwrap_or_default().to_owned()));
     }
     Ok(Inventory {
         objects: objects(&drafts, order, attached),

@@ -206,7 +206,8 @@ impl<'a> Sorter<'a> {
         let mut separated = false;
         for &host in members {
             let parts: Vec<usize> = self.parts[host].clone();
-            for part in parts.into_iter().filter(|&part| needs_members(self, part, host)).collect::<Vec<_>>() {
+            for part in parts.into_iter().filter(|&part| needs_members(self, part, host)).collect::<Vec<_>>()
+            {
                 self.separate(part);
                 separated = true;
             }
@@ -224,7 +225,9 @@ impl<'a> Sorter<'a> {
             return;
         }
         let Some(from) = members.iter().copied().min_by_key(key) else { return };
-        let Some(to) = graph[from].iter().copied().filter(|to| members.contains(to)).min_by_key(key) else { return };
+        let Some(to) = graph[from].iter().copied().filter(|to| members.contains(to)).min_by_key(key) else {
+            return;
+        };
         let pairs: Vec<(usize, usize)> = std::iter::once(from)
             .chain(self.parts[from].iter().copied())
             .flat_map(|part| self.needs[part].keys().map(move |&target| (part, target)))

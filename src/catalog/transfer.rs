@@ -122,7 +122,8 @@ impl TypeCatalog {
                 _ => Form::Plain,
             };
             let parts = row.list("parts")?.iter().map(|part| part.parse());
-            let parts = parts.collect::<Result<_, _>>().map_err(|_| row.problem("parts", "is no list of OIDs"))?;
+            let parts =
+                parts.collect::<Result<_, _>>().map_err(|_| row.problem("parts", "is no list of OIDs"))?;
             let name = row.text("name")?.to_owned();
             let obstacle = if row.bool("is_system")? { obstacle(row.text("typname")?) } else { None };
             types.insert(
@@ -217,7 +218,11 @@ fn obstacle(name: &str) -> Option<&'static str> {
             Some("are OIDs in binary, which mean something else in another database")
         }
         "int2vector" | "oidvector" => Some("cannot be read back in binary when they are empty"),
-        "pg_node_tree" | "pg_ndistinct" | "pg_dependencies" | "pg_mcv_list" | "pg_brin_bloom_summary"
+        "pg_node_tree"
+        | "pg_ndistinct"
+        | "pg_dependencies"
+        | "pg_mcv_list"
+        | "pg_brin_bloom_summary"
         | "pg_brin_minmax_multi_summary" => Some("cannot be read back by any server"),
         _ => None,
     }
@@ -249,8 +254,12 @@ mod tests {
 
     fn catalog(user: &[(u32, Form, &[u32])], compares_oids: bool) -> TypeCatalog {
         let mut types = HashMap::new();
-        let known: &[(u32, Form, &[u32])] =
-            &[(INT4, Form::Plain, &[]), (ENUM, Form::Plain, &[]), (INTS, Form::Array, &[INT4]), (REGCLASS, Form::Plain, &[])];
+        let known: &[(u32, Form, &[u32])] = &[
+            (INT4, Form::Plain, &[]),
+            (ENUM, Form::Plain, &[]),
+            (INTS, Form::Array, &[INT4]),
+            (REGCLASS, Form::Plain, &[]),
+        ];
         for &(oid, form, parts) in known.iter().chain(user) {
             let obstacle = if oid == REGCLASS { obstacle("regclass") } else { None };
             let name = format!("type {oid}");
@@ -290,7 +299,8 @@ mod tests {
 
     #[test]
     fn reg_types_are_found_however_deep() {
-        let types = catalog(&[(20001, Form::Composite, &[INT4, REGCLASS]), (20002, Form::Array, &[20001])], false);
+        let types =
+            catalog(&[(20001, Form::Composite, &[INT4, REGCLASS]), (20002, Form::Array, &[20001])], false);
         let obstacle = types.decide(20002).obstacle.unwrap_or_default();
         assert!(obstacle.contains("type 2205") && obstacle.contains("OIDs"), "{obstacle}");
     }
@@ -298,7 +308,8 @@ mod tests {
     #[test]
     fn nesting_has_a_limit() {
         let chain: Vec<(u32, [u32; 1])> = (0..40).map(|at| (30000 + at, [30001 + at])).collect();
-        let user: Vec<(u32, Form, &[u32])> = chain.iter().map(|(oid, part)| (*oid, Form::Domain, &part[..])).collect();
+        let user: Vec<(u32, Form, &[u32])> =
+            chain.iter().map(|(oid, part)| (*oid, Form::Domain, &part[..])).collect();
         let obstacle = catalog(&user, false).decide(30000).obstacle.unwrap_or_default();
         assert!(obstacle.contains("nested too deeply"), "{obstacle}");
     }

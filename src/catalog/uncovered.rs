@@ -51,13 +51,14 @@ pub(super) fn query(version: Version) -> Query {
         )
         SELECT i.type || ' ' || i.identity AS line
         FROM objects o CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.class, o.oid, 0) i
-        WHERE o.oid >= 16384 AND i.identity IS NOT NULL AND i.schema IS DISTINCT FROM 'pg_temp' AND NOT {range_cast}
+        WHERE o.oid >= 16384 AND i.identity IS NOT NULL AND COALESCE(i.schema, '') !~ '^pg_temp' AND NOT {range_cast}
         UNION ALL
         SELECT 'privileges on ' || i.type || ' ' || i.identity
         FROM privileges o
         LEFT JOIN pg_catalog.pg_init_privs p ON p.classoid = o.class AND p.objoid = o.oid AND p.objsubid = 0
         CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.class, o.oid, 0) i
         WHERE o.acl IS DISTINCT FROM p.initprivs AND i.identity IS NOT NULL
+          AND i.schema IS DISTINCT FROM 'information_schema' AND i.identity <> 'information_schema'
           AND (o.oid < 16384
                OR EXISTS (SELECT FROM pg_catalog.pg_depend d
                           WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'))

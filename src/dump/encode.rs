@@ -40,7 +40,12 @@ impl EncoderPool {
         Encoding(receiver)
     }
 
-    fn encode(&self, table: u32, position: BlockPosition, rows: &[u8]) -> Result<EncodedBlock, archive::Error> {
+    fn encode(
+        &self,
+        table: u32,
+        position: BlockPosition,
+        rows: &[u8],
+    ) -> Result<EncodedBlock, archive::Error> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut encoder = match idle {
             Some(encoder) => encoder,

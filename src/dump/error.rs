@@ -31,7 +31,9 @@ pub enum Error {
         source: copy_rows::Error,
     },
     /// The server counts other rows than arrived.
-    #[error("dumping table {table}: the server sent {sent} rows and {rows} arrived. This is a bug in pgsnap or in the server")]
+    #[error(
+        "dumping table {table}: the server sent {sent} rows and {rows} arrived. This is a bug in pgsnap or in the server"
+    )]
     RowCount {
         /// Schema and name.
         table: String,

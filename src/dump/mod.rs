@@ -252,7 +252,8 @@ impl Writer {
     ) -> Self {
         let path = options.output.clone();
         Writer(tokio::task::spawn_blocking(move || {
-            let mut archive = ArchiveWriter::create(BufWriter::with_capacity(1 << 20, file), &header, &catalog)?;
+            let mut archive =
+                ArchiveWriter::create(BufWriter::with_capacity(1 << 20, file), &header, &catalog)?;
             for block in blocks {
                 archive.append(&block)?;
             }

@@ -60,7 +60,13 @@ fn split(table: u32, measure: &Measure, split_above: u64, chunks: &mut Vec<Chunk
 }
 
 /// The COPY that reads a chunk of a table with these columns (all names unquoted).
-pub fn copy_statement(schema: &str, name: &str, columns: &[&str], binary: bool, pages: Option<Pages>) -> String {
+pub fn copy_statement(
+    schema: &str,
+    name: &str,
+    columns: &[&str],
+    binary: bool,
+    pages: Option<Pages>,
+) -> String {
     let relation = sql::qualified(schema, name);
     let columns = columns.iter().map(|column| sql::ident(column)).collect::<Vec<_>>().join(", ");
     let source = match pages {
@@ -86,7 +92,8 @@ mod tests {
 
     #[test]
     fn ranges_meet_without_gap_and_the_last_is_open() {
-        for (bytes, pages, split_above) in [(1000, 10, 100), (1000, 7, 100), (1 << 40, 134_217_728, 128 << 20), (10, 10, 3)]
+        for (bytes, pages, split_above) in
+            [(1000, 10, 100), (1000, 7, 100), (1 << 40, 134_217_728, 128 << 20), (10, 10, 3)]
         {
             let mut chunks = chunks(&[heap(bytes, pages)], split_above);
             chunks.sort_by_key(|chunk| chunk.number);
@@ -104,7 +111,12 @@ mod tests {
 
     #[test]
     fn small_foreign_and_toast_only_tables_stay_whole() {
-        let whole = [heap(100, 1000), Measure { splittable: false, ..heap(1 << 40, 1 << 20) }, heap(1 << 40, 1), heap(0, 0)];
+        let whole = [
+            heap(100, 1000),
+            Measure { splittable: false, ..heap(1 << 40, 1 << 20) },
+            heap(1 << 40, 1),
+            heap(0, 0),
+        ];
         let chunks = chunks(&whole, 100);
         assert_eq!(chunks.len(), whole.len());
         assert!(chunks.iter().all(|chunk| chunk.pages.is_none() && chunk.number == 0));
@@ -112,13 +124,17 @@ mod tests {
 
     #[test]
     fn the_largest_chunk_comes_first() {
-        let order: Vec<u32> = chunks(&[heap(1, 1), heap(50, 1), heap(7, 1)], 100).iter().map(|c| c.table).collect();
+        let order: Vec<u32> =
+            chunks(&[heap(1, 1), heap(50, 1), heap(7, 1)], 100).iter().map(|c| c.table).collect();
         assert_eq!(order, [1, 2, 0]);
     }
 
     #[test]
     fn statements() {
-        assert_eq!(copy_statement("public", "t", &["a", "B"], true, None), "COPY public.t (a, \"B\") TO STDOUT (FORMAT binary)");
+        assert_eq!(
+            copy_statement("public", "t", &["a", "B"], true, None),
+            "COPY public.t (a, \"B\") TO STDOUT (FORMAT binary)"
+        );
         assert_eq!(copy_statement("public", "t", &[], false, None), "COPY public.t TO STDOUT");
         let pages = Some(Pages { from: 3, to: Some(9) });
         assert_eq!(
@@ -126,6 +142,9 @@ mod tests {
             "COPY (SELECT a FROM ONLY s.t WHERE ctid >= '(3,0)' AND ctid < '(9,0)') TO STDOUT (FORMAT binary)"
         );
         let open = Some(Pages { from: 9, to: None });
-        assert_eq!(copy_statement("s", "t", &[], false, open), "COPY (SELECT  FROM ONLY s.t WHERE ctid >= '(9,0)') TO STDOUT");
+        assert_eq!(
+            copy_statement("s", "t", &[], false, open),
+            "COPY (SELECT  FROM ONLY s.t WHERE ctid >= '(9,0)') TO STDOUT"
+        );
     }
 }

@@ -40,13 +40,18 @@ impl Unpublished {
         let directory = File::open(&parent).map_err(storage("open the directory", &parent))?;
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
         match rustix::fs::open(&parent, flags | OFlags::TMPFILE, PRIVATE) {
-            Ok(file) => Ok((Unpublished { target: target.to_owned(), directory, partial: None }, File::from(file))),
+            Ok(file) => {
+                Ok((Unpublished { target: target.to_owned(), directory, partial: None }, File::from(file)))
+            }
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
                 let partial = partial_name(target)?;
                 let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
                 let file = rustix::fs::open(&partial, flags, PRIVATE)
                     .map_err(|errno| storage("create the file", &partial)(errno.into()))?;
-                Ok((Unpublished { target: target.to_owned(), directory, partial: Some(partial) }, File::from(file)))
+                Ok((
+                    Unpublished { target: target.to_owned(), directory, partial: Some(partial) },
+                    File::from(file),
+                ))
             }
             Err(errno) => Err(storage("create a file in", &parent)(errno.into())),
         }
@@ -114,7 +119,10 @@ fn rename(from: &Path, to: &Path, force: bool) -> io::Result<()> {
 /// `.NAME.PID.partial` beside the target.
 fn partial_name(target: &Path) -> Result<PathBuf, Error> {
     let name = target.file_name().ok_or_else(|| {
-        storage("create the archive", target)(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"))
+        storage("create the archive", target)(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the path has no file name",
+        ))
     })?;
     let mut partial = OsString::from(".");
     partial.push(name);
@@ -136,7 +144,10 @@ mod tests {
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
     }
 
     #[test]

@@ -45,7 +45,8 @@ async fn copy_blocks(
     freeze: bool,
 ) -> Result<(), Error> {
     let failed = |source| Error::Load { table: table.label(), source };
-    let mut copy = CopyIn::start(session, &copy_statement(table, "FROM STDIN", freeze)).await.map_err(failed)?;
+    let mut copy =
+        CopyIn::start(session, &copy_statement(table, "FROM STDIN", freeze)).await.map_err(failed)?;
     if table.transfer == Transfer::Binary {
         copy.send(BINARY_HEADER.to_vec()).await.map_err(failed)?;
     }
@@ -73,7 +74,10 @@ fn copy_statement(table: &Table, direction: &str, freeze: bool) -> String {
         Transfer::Text => "text",
     };
     let freeze = if freeze { ", FREEZE" } else { "" };
-    format!("COPY {}{columns} {direction} (FORMAT {format}{freeze})", sql::qualified(&table.schema, &table.name))
+    format!(
+        "COPY {}{columns} {direction} (FORMAT {format}{freeze})",
+        sql::qualified(&table.schema, &table.name)
+    )
 }
 
 /// Reads a table back and compares rows and digest with the archive.

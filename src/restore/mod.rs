@@ -79,7 +79,9 @@ async fn restore(config: &ConnectConfig, shared: &Arc<Shared>) -> Result<Restore
     let session = connect(config).await?;
     step("checking the target");
     preflight::check(&session, catalog, &shared.options).await?;
-    let plan = plan::plan(catalog, index, shared.options.jobs, shared.options.verify, |entry| wanted(entry, &shared.options));
+    let plan = plan::plan(catalog, index, shared.options.jobs, shared.options.verify, |entry| {
+        wanted(entry, &shared.options)
+    });
 
     step("creating objects");
     execute_all(shared, &session, &plan.pre_data).await?;

@@ -61,9 +61,23 @@ pub struct Plan {
 }
 
 /// Makes the plan for the entries that `wanted` lets through.
-pub fn plan(catalog: &Catalog, index: &Index, jobs: usize, verify: bool, wanted: impl Fn(&Entry) -> bool) -> Plan {
+pub fn plan(
+    catalog: &Catalog,
+    index: &Index,
+    jobs: usize,
+    verify: bool,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Plan {
     let mut plan = Plan::default();
-    let mut builder = Builder { catalog, index, jobs, verify, tasks: Vec::new(), of_entry: BTreeMap::new(), data_of: data_of(catalog) };
+    let mut builder = Builder {
+        catalog,
+        index,
+        jobs,
+        verify,
+        tasks: Vec::new(),
+        of_entry: BTreeMap::new(),
+        data_of: data_of(catalog),
+    };
     for (place, entry) in catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry)) {
         match (entry.pass, entry.section) {
             (Pass::Acl, _) => plan.acls.push(place),
@@ -129,11 +143,21 @@ impl Builder<'_> {
             // TRUNCATE takes the table for itself; streams that share it may run side by side.
             let lock = if alone { Lock::Exclusive } else { Lock::Share };
             let locks = own.iter().map(|table| (*table, lock)).collect();
-            loads.push(self.push(Task { action: Action::Load { table, blocks, alone }, after: after.clone(), locks, weight }));
+            loads.push(self.push(Task {
+                action: Action::Load { table, blocks, alone },
+                after: after.clone(),
+                locks,
+                weight,
+            }));
         }
         if self.verify {
             let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
-            self.push(Task { action: Action::Verify { table }, after: loads.clone(), locks, weight: index.raw_bytes });
+            self.push(Task {
+                action: Action::Verify { table },
+                after: loads.clone(),
+                locks,
+                weight: index.raw_bytes,
+            });
         }
         loads
     }
@@ -185,7 +209,14 @@ mod tests {
     use super::*;
     use crate::archive::{BlockRef, Source, Table, TableIndex, Transfer};
 
-    fn entry(id: u32, kind: &str, section: Section, lock: Lock, dependencies: &[u32], table: Option<u32>) -> Entry {
+    fn entry(
+        id: u32,
+        kind: &str,
+        section: Section,
+        lock: Lock,
+        dependencies: &[u32],
+        table: Option<u32>,
+    ) -> Entry {
         Entry {
             id,
             kind: kind.to_owned(),
@@ -227,7 +258,10 @@ mod tests {
         };
         let blocks: Vec<BlockRef> = (0..4).map(|_| block(raw_len / 4)).collect();
         let tables = vec![TableIndex { blocks, raw_bytes: raw_len, ..TableIndex::default() }];
-        (Catalog { source: Source::default(), entries, tables: vec![table] }, Index { tables, ..Index::default() })
+        (
+            Catalog { source: Source::default(), entries, tables: vec![table] },
+            Index { tables, ..Index::default() },
+        )
     }
 
     #[test]

@@ -40,9 +40,19 @@ async fn refuse_user_objects(session: &Session) -> Result<(), Error> {
          UNION ALL SELECT 'schema ' || pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_namespace n \
          WHERE {USER_SCHEMA} AND n.nspname <> 'public' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
          WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid AND d.deptype = 'e')) objects) numbered",
-        own("pg_class", "o.relkind NOT IN ('i', 'I', 't', 'c') AND", "o.oid::pg_catalog.regclass::text", "relnamespace"),
+        own(
+            "pg_class",
+            "o.relkind NOT IN ('i', 'I', 't', 'c') AND",
+            "o.oid::pg_catalog.regclass::text",
+            "relnamespace"
+        ),
         own("pg_proc", "", "o.oid::pg_catalog.regprocedure::text", "pronamespace"),
-        own("pg_type", "o.typtype IN ('e', 'd', 'r') AND", "'type ' || pg_catalog.format_type(o.oid, NULL)", "typnamespace"),
+        own(
+            "pg_type",
+            "o.typtype IN ('e', 'd', 'r') AND",
+            "'type ' || pg_catalog.format_type(o.oid, NULL)",
+            "typnamespace"
+        ),
     );
     let rows = session.query("look for objects in the target", &statement, &[]).await?;
     for row in rows {
@@ -60,7 +70,8 @@ async fn refuse_user_objects(session: &Session) -> Result<(), Error> {
 }
 
 async fn missing_extensions(session: &Session, catalog: &Catalog) -> Result<Vec<String>, Error> {
-    let names: Vec<&str> = catalog.source.extensions.iter().map(|extension| extension.name.as_str()).collect();
+    let names: Vec<&str> =
+        catalog.source.extensions.iter().map(|extension| extension.name.as_str()).collect();
     let rows = session
         .query(
             "look for extensions at the target",
@@ -71,8 +82,16 @@ async fn missing_extensions(session: &Session, catalog: &Catalog) -> Result<Vec<
         .await?;
     let sentence = |row: &tokio_postgres::Row| {
         let name: String = row.get("name");
-        let version = catalog.source.extensions.iter().find(|extension| extension.name == name).map(|e| e.version.as_str());
-        format!("extension {name} (version {} at the source) is not available: install it on the server", version.unwrap_or("?"))
+        let version = catalog
+            .source
+            .extensions
+            .iter()
+            .find(|extension| extension.name == name)
+            .map(|e| e.version.as_str());
+        format!(
+            "extension {name} (version {} at the source) is not available: install it on the server",
+            version.unwrap_or("?")
+        )
     };
     Ok(rows.iter().map(sentence).collect())
 }

@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn heaviest_first_after_what_they_wait_for() {
-        let mut schedule = Schedule::new(vec![task(&[], &[], 1), task(&[0], &[], 5), task(&[0], &[], 9), task(&[], &[], 2)]);
+        let mut schedule =
+            Schedule::new(vec![task(&[], &[], 1), task(&[0], &[], 5), task(&[0], &[], 9), task(&[], &[], 2)]);
         assert_eq!(started(&mut schedule), [3, 0]);
         schedule.finish(0);
         assert_eq!(started(&mut schedule), [2, 1]);

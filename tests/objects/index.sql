@@ -21,3 +21,7 @@ COMMENT ON INDEX idx."select" IS 'an index''s comment';
 CREATE UNIQUE INDEX ident ON idx.t (a);
 ALTER TABLE idx.t REPLICA IDENTITY USING INDEX ident;
 ALTER TABLE idx.t CLUSTER ON "select";
+ALTER INDEX idx.hash_index DEPENDS ON EXTENSION plpgsql;
+-- A leftover of a failed CREATE INDEX CONCURRENTLY is not dumped.
+CREATE INDEX invalid ON idx.t (a, b);
+UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 'idx.invalid'::regclass;

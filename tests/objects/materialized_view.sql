@@ -20,3 +20,4 @@ ALTER MATERIALIZED VIEW mats.z_first ALTER COLUMN v SET STATISTICS 77, ALTER COL
     ALTER COLUMN id SET (n_distinct = -1);
 COMMENT ON MATERIALIZED VIEW mats.z_first IS 'a materialized view';
 COMMENT ON COLUMN mats.z_first.v IS 'its column';
+ALTER MATERIALIZED VIEW mats.empty DEPENDS ON EXTENSION plpgsql;

@@ -28,3 +28,4 @@ ALTER TABLE trg.part1 DISABLE TRIGGER cloned;
 ALTER TABLE trg.part2a ENABLE ALWAYS TRIGGER "cloned too";
 ALTER TABLE trg.parts DISABLE TRIGGER "cloned too";
 ALTER TABLE trg.part1 ENABLE TRIGGER "cloned too";
+ALTER TRIGGER always ON trg.t DEPENDS ON EXTENSION plpgsql;

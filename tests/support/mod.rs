@@ -148,7 +148,8 @@ impl Database {
     /// Runs a file of SQL.
     pub fn load(&self, file: &Path) {
         let mut command = self.server.oracle("psql");
-        run(command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.name, "-f"]).arg(file)).expect_code(0);
+        run(command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.name, "-f"]).arg(file))
+            .expect_code(0);
     }
 
     /// The database as pg_dump 18 writes it, in an order that two dumps of equal databases share: rows of a table sorted.

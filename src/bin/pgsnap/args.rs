@@ -8,7 +8,13 @@ use pgsnap::dump::DumpOptions;
 
 /// Back up and restore PostgreSQL: one consistent snapshot, one checksummed archive file, in parallel.
 #[derive(Debug, Parser)]
-#[command(name = "pgsnap", version, disable_help_flag = true, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(
+    name = "pgsnap",
+    version,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -185,7 +191,9 @@ fn parse_size(text: &str) -> Result<u64, String> {
 /// A time: a number of milliseconds as for pg_dump, or with a unit: `500ms`, `30s`, `2min`, `1h`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 5] = [("ms", 1), ("min", 60_000), ("s", 1000), ("h", 3_600_000), ("", 1)];
-    scaled(text, &UNITS).map(Duration::from_millis).ok_or_else(|| "not a time such as 500ms, 30s or 2min".to_owned())
+    scaled(text, &UNITS)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "not a time such as 500ms, 30s or 2min".to_owned())
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {

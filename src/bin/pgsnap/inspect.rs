@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pgsnap::archive::check::{self, Damage, Depth};
-use pgsnap::archive::{Archive, ColumnFacts, Column, Entry, Table, TableIndex, ValueKind};
+use pgsnap::archive::{Archive, Column, ColumnFacts, Entry, Table, TableIndex, ValueKind};
 use serde_json::{Value, json};
 
 use crate::args::Inspect;
@@ -70,8 +70,14 @@ fn verdict(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
     let size = text::bytes(archive.file_bytes());
     let blocks: usize = archive.index().tables.iter().map(|table| table.blocks.len()).sum();
     match (damages, args.quick) {
-        ([], false) => format!("intact: {size}, {} blocks decoded, every checksum and digest right\n", text::count(blocks as u64)),
-        ([], true) => format!("structure intact: {size}; {} blocks were not read (--quick)\n", text::count(blocks as u64)),
+        ([], false) => format!(
+            "intact: {size}, {} blocks decoded, every checksum and digest right\n",
+            text::count(blocks as u64)
+        ),
+        ([], true) => format!(
+            "structure intact: {size}; {} blocks were not read (--quick)\n",
+            text::count(blocks as u64)
+        ),
         (damages, _) => format!("DAMAGED in {} places\n", damages.len()),
     }
 }
@@ -86,8 +92,10 @@ fn contents(archive: &Archive) -> String {
     for entry in archive.catalog().entries.iter().filter(|entry| entry.table.is_none()) {
         *kinds.entry(&entry.kind).or_default() += 1;
     }
-    let kinds: Vec<String> =
-        kinds.into_iter().map(|(kind, number)| format!("{} {}", text::count(number), text::name(kind))).collect();
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, number)| format!("{} {}", text::count(number), text::name(kind)))
+        .collect();
     let table = text::table(&["kind", "name", ">rows", ">bytes", ">stored", ">ratio"], &rows);
     format!("{table}\nand {}\n\n", kinds.join(", "))
 }
@@ -133,7 +141,9 @@ fn stats(archive: &Archive) -> String {
     let mut rows = Vec::new();
     for (table, index) in archive.catalog().tables.iter().zip(&archive.index().tables) {
         for (column, facts) in table.columns.iter().zip(&index.columns) {
-            let bound = |value: &Option<Vec<u8>>| bound(column, value).map_or_else(|| "-".to_owned(), |text| text::name(&text));
+            let bound = |value: &Option<Vec<u8>>| {
+                bound(column, value).map_or_else(|| "-".to_owned(), |text| text::name(&text))
+            };
             rows.push(vec![
                 text::name(&table.label()),
                 text::name(&column.name),
@@ -230,6 +240,8 @@ fn format(archive: &Archive) -> String {
 
 /// Microseconds since 1970 as UTC.
 fn time(microseconds: i64) -> String {
-    chrono::DateTime::from_timestamp_micros(microseconds)
-        .map_or_else(|| format!("{microseconds} µs"), |time| time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
+    chrono::DateTime::from_timestamp_micros(microseconds).map_or_else(
+        || format!("{microseconds} µs"),
+        |time| time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+    )
 }

@@ -3,6 +3,7 @@
 mod args;
 mod inspect;
 mod report;
+mod summary;
 mod text;
 
 use std::io::{ErrorKind, Write};
@@ -17,9 +18,8 @@ use clap::Parser;
 use pgsnap::archive::Archive;
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
-use pgsnap::restore::{self, RestoreOptions, RestoreSummary};
+use pgsnap::restore::{self, RestoreOptions};
 use pgsnap::{Class, Error};
-use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore};
@@ -74,7 +74,7 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
     });
     reporter.finish();
     let summary = summary??;
-    show(&if args.output.json { dump_json(&summary) } else { dump_text(&summary) });
+    show(&summary::dump(&summary, args.output.json));
     Ok(dump_verdict(&summary, &args.output))
 }
 
@@ -110,7 +110,7 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     });
     reporter.finish();
     let summary = summary??;
-    show(&if args.output.json { restore_json(&summary) } else { restore_text(&summary) });
+    show(&summary::restore(&summary, args.output.json));
     Ok(0)
 }
 
@@ -144,8 +144,11 @@ fn config(connection: &Connection, database: Option<String>) -> Result<ConnectCo
 /// Asks for the password where `-W` wants that.
 fn ask_password(config: &mut ConnectConfig) -> Result<(), Error> {
     if config.needs_password_prompt() {
-        let password = rpassword::prompt_password(format!("Password for {}: ", text::name(&config.describe())));
-        let refused = |error| pgsnap::pg::Error::Usage(format!("cannot ask for a password without a terminal: {error}"));
+        let password =
+            rpassword::prompt_password(format!("Password for {}: ", text::name(&config.describe())));
+        let refused = |error| {
+            pgsnap::pg::Error::Usage(format!("cannot ask for a password without a terminal: {error}"))
+        };
         config.set_password(password.map_err(refused)?);
     }
     Ok(())
@@ -163,7 +166,8 @@ fn with_runtime<T>(
     // A write beyond the file size limit must fail like any other, instead of killing the process.
     let limit = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)));
     // A worker that waits for the writer occupies its thread; its connection needs another.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2 * jobs + 2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2 * jobs + 2).enable_all().build();
     match (limit, runtime) {
         (Ok(_), Ok(runtime)) => {
             let result = runtime.block_on(async { Ok(work(Box::pin(interrupted())).await) });

@@ -69,7 +69,9 @@ impl Monitor for Reporter {
             (Event::Total(bytes), Style::Bar(bar)) => bar.set_length(bytes),
             (Event::Advanced(bytes), Style::Bar(bar)) => bar.inc(bytes),
             (Event::Done(what), _) if self.verbose => self.line(&format!("pgsnap: {}", text::name(&what))),
-            (Event::Warning(warning), _) if !self.quiet => self.line(&format!("pgsnap: warning: {}", text::name(&warning))),
+            (Event::Warning(warning), _) if !self.quiet => {
+                self.line(&format!("pgsnap: warning: {}", text::name(&warning)))
+            }
             _ => {}
         }
     }

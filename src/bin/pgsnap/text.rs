@@ -25,7 +25,13 @@ pub fn bytes(number: u64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let decimals = if value < 9.995 { 2 } else if value < 99.95 { 1 } else { 0 };
+    let decimals = if value < 9.995 {
+        2
+    } else if value < 99.95 {
+        1
+    } else {
+        0
+    };
     format!("{value:.decimals$} {}", UNITS[unit])
 }
 
@@ -33,7 +39,8 @@ pub fn bytes(number: u64) -> String {
 /// escaped.
 pub fn name(name: &str) -> String {
     let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     let mut text = String::with_capacity(name.len());
     for c in name.chars() {
@@ -44,13 +51,15 @@ pub fn name(name: &str) -> String {
 
 /// A table of rows; columns whose heading starts with `>` are aligned to the right.
 pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = headings.iter().map(|heading| heading.trim_start_matches('>').chars().count()).collect();
+    let mut widths: Vec<usize> =
+        headings.iter().map(|heading| heading.trim_start_matches('>').chars().count()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let titles: Vec<String> = headings.iter().map(|heading| heading.trim_start_matches('>').to_owned()).collect();
+    let titles: Vec<String> =
+        headings.iter().map(|heading| heading.trim_start_matches('>').to_owned()).collect();
     let mut text = String::new();
     for row in std::iter::once(&titles).chain(rows) {
         let mut line = String::new();
@@ -74,7 +83,10 @@ mod tests {
     #[test]
     fn numbers() {
         assert_eq!([count(0), count(999), count(1000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([bytes(0), bytes(999), bytes(1000), bytes(999_600)], ["0 B", "999 B", "1.00 kB", "1.00 MB"]);
+        assert_eq!(
+            [bytes(0), bytes(999), bytes(1000), bytes(999_600)],
+            ["0 B", "999 B", "1.00 kB", "1.00 MB"]
+        );
         assert_eq!([bytes(69_700_000), bytes(697_000_000)], ["69.7 MB", "697 MB"]);
     }
 

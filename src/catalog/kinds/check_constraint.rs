@@ -1,7 +1,8 @@
 //! CHECK CONSTRAINT of tables, and what stands next to it: NOT NULL constraints that are objects of their own (18).
 
-use super::relation::{OF_USERS, PG_CONSTRAINT, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
 use super::{Kind, Query};
+use crate::catalog::class::PG_CONSTRAINT;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;

@@ -8,72 +8,70 @@ use crate::sql;
 
 /// The query for the columns of the relations of these kinds (`'r', 'p'`), in order; dropped ones are left out.
 pub(super) fn columns_query(name: &'static str, relkinds: &str, version: Version) -> Query {
-    let (compression, parent_compression) = if version.major() >= 14 {
-        ("a.attcompression", "pa.attcompression")
-    } else {
-        ("''::pg_catalog.\"char\"", "''::pg_catalog.\"char\"")
+    let compression = |attribute: &str| match version.major() {
+        14.. => format!("{attribute}.attcompression::text"),
+        _ => "''".to_owned(),
     };
+    let (compression, parent_compression) = (compression("a"), compression("pa"));
     // Since 18 every NOT NULL is a row of pg_constraint, with a name; one that is not valid is an object of its own. Before,
     // a NOT NULL counts as inherited when a parent has it. A child keeps its own where the parents' are not valid yet.
-    let (not_null, not_null_name, not_null_no_inherit, not_null_local, not_null_join) = if version.major()
-        >= 18
-    {
-        (
-            "nn.oid IS NOT NULL",
-            "nn.conname",
-            "COALESCE(nn.connoinherit, false)",
-            "COALESCE(nn.conislocal, false) OR NOT EXISTS (
-                SELECT FROM parent_column p
-                  JOIN pg_catalog.pg_constraint pn ON pn.conrelid = p.parent AND pn.contype = 'n' AND pn.convalidated
-                       AND pn.conkey = ARRAY[p.attnum]
-                 WHERE p.child = a.attrelid AND p.attname = a.attname)",
-            "LEFT JOIN pg_catalog.pg_constraint nn ON nn.conrelid = a.attrelid AND nn.contype = 'n' AND nn.convalidated
-                  AND nn.conkey = ARRAY[a.attnum]",
-        )
-    } else {
-        (
-            "a.attnotnull",
-            "NULL::text",
-            "false",
-            "NOT EXISTS (SELECT FROM parent_column p
-                          WHERE p.child = a.attrelid AND p.attname = a.attname AND p.attnotnull)",
-            "",
+    let not_null_of = |constraint: &str, attribute: &str| {
+        format!(
+            "LEFT JOIN pg_catalog.pg_constraint {constraint} ON {constraint}.conrelid = {attribute}.attrelid
+                  AND {constraint}.contype = 'n' AND {constraint}.convalidated
+                  AND {constraint}.conkey = ARRAY[{attribute}.attnum]"
         )
     };
+    let (not_null, not_null_name, not_null_no_inherit, not_null_local, not_null_join) = match version.major()
+    {
+        18.. => {
+            let join = not_null_of("nn", "a");
+            ("nn.oid IS NOT NULL", "nn.conname", "COALESCE(nn.connoinherit, false)", "nn.conislocal", join)
+        }
+        _ => ("a.attnotnull", "NULL::text", "false", "false", String::new()),
+    };
+    let (parent_not_null, parent_not_null_join) = match version.major() {
+        18.. => ("pn.oid IS NOT NULL", not_null_of("pn", "pa")),
+        _ => ("pa.attnotnull", String::new()),
+    };
     let sql = format!(
-        "WITH parent_column AS (
-            SELECT i.inhrelid AS child, i.inhparent AS parent, pa.attname, pa.attnum, pa.attnotnull, pa.attstorage,
-                   {parent_compression} AS compression, pa.attgenerated, pg_catalog.pg_get_expr(pd.adbin, pd.adrelid) AS expression
+        "WITH inherited AS (
+            SELECT i.inhrelid AS child, pa.attname, pg_catalog.bool_or({parent_not_null}) AS not_null,
+                   pg_catalog.bool_or(pd.oid IS NOT NULL AND pa.attgenerated = '') AS has_default,
+                   pg_catalog.bool_and(pa.attgenerated <> '') AS is_generated,
+                   pg_catalog.min(pg_catalog.pg_get_expr(pd.adbin, pd.adrelid)) AS least_expression,
+                   pg_catalog.max(pg_catalog.pg_get_expr(pd.adbin, pd.adrelid)) AS greatest_expression,
+                   pg_catalog.min(pa.attstorage::text) AS least_storage,
+                   pg_catalog.max(pa.attstorage::text) AS greatest_storage,
+                   pg_catalog.bool_or({parent_compression} <> '') AS is_compressed
               FROM pg_catalog.pg_inherits i
               JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind IN ({relkinds}) AND NOT c.relispartition
               {SCHEMA}
               JOIN pg_catalog.pg_attribute pa ON pa.attrelid = i.inhparent AND pa.attnum > 0 AND NOT pa.attisdropped
               LEFT JOIN pg_catalog.pg_attrdef pd ON pd.adrelid = pa.attrelid AND pd.adnum = pa.attnum
-             WHERE {OF_USERS})
+              {parent_not_null_join}
+             WHERE {OF_USERS}
+             GROUP BY i.inhrelid, pa.attname)
          SELECT a.attrelid AS table_oid, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
                 con.nspname AS collation_schema, co.collname AS collation_name, a.attislocal AS local,
                 d.oid AS default_oid, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
                 a.attgenerated::text AS generated,
-                a.attgenerated <> '' AND COALESCE((SELECT pg_catalog.bool_and(p.attgenerated <> ''
-                                                   AND p.expression = pg_catalog.pg_get_expr(d.adbin, d.adrelid))
-                    FROM parent_column p WHERE p.child = a.attrelid AND p.attname = a.attname), false)
-                    AS same_generated,
-                d.oid IS NULL AND EXISTS (SELECT FROM parent_column p WHERE p.child = a.attrelid
-                    AND p.attname = a.attname AND p.expression IS NOT NULL AND p.attgenerated = '') AS lacks_default,
+                COALESCE(p.is_generated AND p.least_expression = p.greatest_expression
+                         AND p.least_expression = pg_catalog.pg_get_expr(d.adbin, d.adrelid), false) AS same_generated,
+                d.oid IS NULL AND COALESCE(p.has_default, false) AS lacks_default,
                 {not_null} AS not_null, {not_null_name} AS not_null_name, {not_null_no_inherit} AS not_null_no_inherit,
-                ({not_null_local}) AS not_null_local,
-                CASE WHEN a.attstorage <> t.typstorage OR EXISTS (SELECT FROM parent_column p WHERE p.child = a.attrelid
-                          AND p.attname = a.attname AND p.attstorage <> a.attstorage)
+                COALESCE({not_null_local}, false) OR NOT COALESCE(p.not_null, false) AS not_null_local,
+                CASE WHEN a.attstorage <> t.typstorage OR p.least_storage <> a.attstorage::text
+                          OR p.greatest_storage <> a.attstorage::text
                      THEN a.attstorage::text END AS storage,
-                CASE WHEN {compression} <> '' OR EXISTS (SELECT FROM parent_column p WHERE p.child = a.attrelid
-                          AND p.attname = a.attname AND p.compression <> '')
-                     THEN {compression}::text END AS compression,
+                CASE WHEN {compression} <> '' OR p.is_compressed THEN {compression} END AS compression,
                 CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::pg_catalog.int4 END AS statistics,
                 a.attoptions AS options
            FROM pg_catalog.pg_attribute a
            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
            {SCHEMA}
            JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+           LEFT JOIN inherited p ON p.child = a.attrelid AND p.attname = a.attname
            LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
            LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation AND a.attcollation <> t.typcollation
            LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace

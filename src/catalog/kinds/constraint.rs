@@ -1,10 +1,9 @@
 //! CONSTRAINT: primary keys, unique and exclusion constraints, with the index that each has.
 
 use super::index::{INDEX_DETAILS, index_details};
-use super::relation::{
-    OF_USERS, PG_CONSTRAINT, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name, with_clause,
-};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name, with_clause};
 use super::{Kind, Query};
+use crate::catalog::class::PG_CONSTRAINT;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;
@@ -64,4 +63,42 @@ fn definition(row: &Row) -> Result<String, Error> {
     }
     let columns = text.strip_suffix(&timing).unwrap_or(text);
     Ok(format!("{columns}{}{timing}", with_clause(options, &[])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::relation::{rows, text};
+    use super::*;
+    use crate::catalog::Value::{Bool, List};
+
+    fn said(kind: &str, deferrable: bool, deferred: bool, server: &str) -> Result<String, Error> {
+        let mut results = Results::default();
+        let values = [
+            text(kind),
+            Bool(deferrable),
+            Bool(deferred),
+            text(server),
+            List(vec!["fillfactor=70".to_owned()]),
+        ];
+        rows(
+            &mut results,
+            "constraint",
+            &["type", "deferrable", "deferred", "definition", "options"],
+            &[&values],
+        );
+        Ok(definition(&results.rows("constraint")[0])?.replace('\n', " "))
+    }
+
+    #[test]
+    fn options_of_the_index_stand_before_the_timing() -> Result<(), Error> {
+        assert_eq!(said("p", false, false, "PRIMARY KEY (a)")?, "PRIMARY KEY (a) WITH (fillfactor='70')");
+        assert_eq!(
+            said("u", true, true, "UNIQUE (a) INCLUDE (b) DEFERRABLE INITIALLY DEFERRED")?,
+            "UNIQUE (a) INCLUDE (b) WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED"
+        );
+        // The server's text of an exclusion constraint has them already.
+        let exclusion = "EXCLUDE USING gist (a WITH &&) WITH (fillfactor='70') DEFERRABLE";
+        assert_eq!(said("x", true, false, exclusion)?, exclusion);
+        Ok(())
+    }
 }

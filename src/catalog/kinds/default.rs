@@ -1,7 +1,8 @@
 //! DEFAULT: column defaults. Most stand inside CREATE TABLE.
 
-use super::relation::{OF_USERS, PG_ATTRDEF, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
 use super::{Kind, Query};
+use crate::catalog::class::PG_ATTRDEF;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;

@@ -1,9 +1,8 @@
 //! FK CONSTRAINT: those that were declared; what the server makes of them for partitions comes by itself.
 
-use super::relation::{
-    OF_USERS, PG_CONSTRAINT, SCHEMA, TABLE_OF, draft_on_table, relation_id, rows_by, table_name,
-};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, rows_by, table_name};
 use super::{Kind, Query};
+use crate::catalog::class::PG_CONSTRAINT;
 use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
 use crate::sql;

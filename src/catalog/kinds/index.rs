@@ -1,10 +1,10 @@
 //! INDEX: those that no constraint has made.
 
 use super::relation::{
-    OF_USERS, PG_CLASS, PG_CONSTRAINT, SCHEMA, TABLE_OF, depends_on_extensions, extensions_of, relation_id,
-    table_name,
+    OF_USERS, SCHEMA, TABLE_OF, depends_on_extensions, extensions_of, relation_id, table_name,
 };
 use super::{Kind, Query};
+use crate::catalog::class::{PG_CLASS, PG_CONSTRAINT};
 use crate::catalog::{Draft, Error, Lock, Results, Row, Section, Statement};
 use crate::pg::Version;
 use crate::sql;

@@ -2,11 +2,12 @@
 
 use super::columns::{alter_column, columns_query};
 use super::relation::{
-    OF_USERS, PG_CLASS, PG_REWRITE, RELATION, ROW_TYPES, SCHEMA, STORAGE, bare, depends_on_extensions,
-    extensions_of, relation_draft, relation_name, replica_identity, row_types, rows_by, with_clause,
+    OF_USERS, RELATION, ROW_TYPES, SCHEMA, STORAGE, bare, depends_on_extensions, extensions_of,
+    relation_draft, relation_name, replica_identity, row_types, rows_by, with_clause,
 };
 use super::view::RETURN_RULE;
 use super::{Kind, Query};
+use crate::catalog::class::{PG_CLASS, PG_REWRITE};
 use crate::catalog::{Draft, Error, ObjectId, Repair, Results, Row};
 use crate::pg::Version;
 

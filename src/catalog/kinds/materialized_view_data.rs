@@ -1,9 +1,8 @@
 //! MATERIALIZED VIEW DATA: the refresh of those that have rows.
 
-use super::relation::{
-    OF_USERS, PG_CLASS, PG_REWRITE, RELATION, SCHEMA, part_draft, relation_id, relation_name, rows_by,
-};
+use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, relation_id, relation_name, rows_by};
 use super::{Kind, Query};
+use crate::catalog::class::{PG_CLASS, PG_REWRITE};
 use crate::catalog::{Draft, Error, ObjectId, Pass, Results, Section};
 use crate::pg::Version;
 
@@ -59,4 +58,40 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
         }
     }
     Ok(drafts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::relation::{rows, text};
+    use super::*;
+    use crate::catalog::Value::{Bool, Int};
+
+    #[test]
+    fn only_what_can_be_filled_is_refreshed_and_after_what_it_reads() -> Result<(), Error> {
+        let mut results = Results::default();
+        let view = |oid, name, populated| [Int(oid), text("s"), text(name), text("o"), Bool(populated)];
+        rows(
+            &mut results,
+            "materialized_view_data",
+            &["oid", "schema", "name", "owner", "populated"],
+            &[
+                &view(1, "low", true),
+                &view(2, "high", true),
+                &view(3, "empty", false),
+                &view(4, "on_empty", true),
+            ],
+        );
+        rows(
+            &mut results,
+            "materialized_view_reads",
+            &["oid", "read_oid", "populated"],
+            &[&[Int(2), Int(1), Bool(true)], &[Int(4), Int(1), Bool(true)], &[Int(4), Int(3), Bool(false)]],
+        );
+        let drafts = assemble(&results)?;
+        let names: Vec<_> = drafts.iter().map(|draft| draft.name.as_str()).collect();
+        assert_eq!(names, ["low", "high"]);
+        assert_eq!(drafts[1].requires, [relation_id(2), relation_id(1).with_sub(ObjectId::DATA)]);
+        assert!(drafts.iter().all(|draft| draft.pass == Pass::PostAcl));
+        Ok(())
+    }
 }

@@ -43,10 +43,13 @@ pub struct Kind {
     pub queries: fn(Version) -> Vec<Query>,
     /// Queries that can only be written down once the rows of `queries` are known (reading every sequence). Several may
     /// bear one name: their rows are put together.
-    pub follow_up: Option<fn(&Results) -> Result<Vec<Query>, Error>>,
+    pub follow_up: Option<FollowUp>,
     /// The objects that those queries' rows describe.
     pub assemble: fn(&Results) -> Result<Vec<Draft>, Error>,
 }
+
+/// Queries made of the rows of earlier ones.
+pub type FollowUp = fn(&Results) -> Result<Vec<Query>, Error>;
 
 /// A catalog query.
 pub struct Query {

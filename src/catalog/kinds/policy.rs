@@ -1,7 +1,8 @@
 //! POLICY of row level security.
 
-use super::relation::{OF_USERS, PG_POLICY, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
 use super::{Kind, Query};
+use crate::catalog::class::PG_POLICY;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;

@@ -2,23 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::class::{PG_CLASS, PG_TYPE};
 use crate::catalog::{Draft, Error, ObjectId, Row, Section, Statement};
+#[cfg(test)]
+use crate::catalog::{Results, Value};
 use crate::sql;
-
-/// OID of pg_type.
-pub(super) const PG_TYPE: u32 = 1247;
-/// OID of pg_class.
-pub(super) const PG_CLASS: u32 = 1259;
-/// OID of pg_attrdef.
-pub(super) const PG_ATTRDEF: u32 = 2604;
-/// OID of pg_constraint.
-pub(super) const PG_CONSTRAINT: u32 = 2606;
-/// OID of pg_rewrite.
-pub(super) const PG_REWRITE: u32 = 2618;
-/// OID of pg_trigger.
-pub(super) const PG_TRIGGER: u32 = 2620;
-/// OID of pg_policy.
-pub(super) const PG_POLICY: u32 = 3256;
 
 /// Selected of a relation `c` that is an object of its own. A dangling owner reads as NULL, which `relation_draft` refuses.
 pub(super) const RELATION: &str = "c.oid, n.nspname AS schema, c.relname AS name, \
@@ -158,6 +146,20 @@ pub(super) fn rows_by<'a>(rows: &'a [Row], column: &str) -> Result<BTreeMap<u32,
         groups.entry(row.oid(column)?).or_default().push(row);
     }
     Ok(groups)
+}
+
+/// A text for tests.
+#[cfg(test)]
+pub(super) fn text(value: &str) -> Value {
+    Value::Text(value.to_owned())
+}
+
+/// Results for tests: a query's name, its columns, its rows.
+#[cfg(test)]
+pub(super) fn rows(results: &mut Results, query: &'static str, columns: &[&str], rows: &[&[Value]]) {
+    let columns: std::sync::Arc<[String]> = columns.iter().map(|column| (*column).to_owned()).collect();
+    let rows = rows.iter().map(|values| Row::new(query, columns.clone(), values.to_vec())).collect();
+    results.insert(query, rows);
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! RULE: all but the `_RETURN` rules, which are the views themselves.
 
-use super::relation::{
-    OF_USERS, PG_REWRITE, SCHEMA, TABLE_OF, bare, draft_on_table, relation_id, table_name,
-};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, bare, draft_on_table, relation_id, table_name};
 use super::{Kind, Query};
+use crate::catalog::class::PG_REWRITE;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;

@@ -1,7 +1,8 @@
 //! SEQUENCE: also those of identity columns, which ALTER TABLE makes.
 
-use super::relation::{OF_USERS, PG_CLASS, RELATION, SCHEMA, relation_draft, relation_name};
+use super::relation::{OF_USERS, RELATION, SCHEMA, relation_draft, relation_name};
 use super::{Kind, Query};
+use crate::catalog::class::PG_CLASS;
 use crate::catalog::{Draft, Error, Results, Row};
 use crate::pg::Version;
 use crate::sql;
@@ -89,4 +90,38 @@ fn options(row: &Row) -> Result<String, Error> {
         text.push_str("\n    CYCLE");
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::relation::{rows, text};
+    use super::*;
+    use crate::catalog::Value::{Bool, Int};
+
+    /// What the options of such a sequence read.
+    fn said(type_name: &str, increment: i64, minimum: i64, maximum: i64, cycle: bool) -> String {
+        let mut results = Results::default();
+        let columns = ["type", "start", "increment", "minimum", "maximum", "cache", "cycle"];
+        let values =
+            [text(type_name), Int(3), Int(increment), Int(minimum), Int(maximum), Int(9), Bool(cycle)];
+        rows(&mut results, "sequence", &columns, &[&values]);
+        let text = options(&results.rows("sequence")[0]).unwrap_or_else(|error| error.to_string());
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn limits_are_the_defaults_of_type_and_direction_or_said() {
+        let bounds = |text: String| text.replace("START WITH 3 INCREMENT BY ", "").replace(" CACHE 9", "");
+        assert_eq!(bounds(said("smallint", 2, 1, 32767, false)), "2 NO MINVALUE NO MAXVALUE");
+        assert_eq!(bounds(said("integer", 1, 1, 32767, false)), "1 NO MINVALUE MAXVALUE 32767");
+        assert_eq!(bounds(said("integer", -1, -2147483648, -1, true)), "-1 NO MINVALUE NO MAXVALUE CYCLE");
+        assert_eq!(
+            bounds(said("bigint", -1, 1, i64::MAX, false)),
+            format!("-1 MINVALUE 1 MAXVALUE {}", i64::MAX)
+        );
+        assert_eq!(
+            bounds(said("bigint", 1, i64::MIN, i64::MAX, false)),
+            format!("1 MINVALUE {} NO MAXVALUE", i64::MIN)
+        );
+    }
 }

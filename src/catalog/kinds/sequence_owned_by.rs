@@ -1,7 +1,8 @@
 //! SEQUENCE OWNED BY: the column a sequence goes away with (serial columns).
 
-use super::relation::{OF_USERS, PG_CLASS, RELATION, SCHEMA, part_draft, relation_id, relation_name};
+use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, relation_id, relation_name};
 use super::{Kind, Query};
+use crate::catalog::class::PG_CLASS;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;

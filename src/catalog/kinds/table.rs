@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::columns::{alter_column, collate, columns_query};
 use super::relation::{
-    OF_USERS, PG_ATTRDEF, PG_CONSTRAINT, RELATION, ROW_TYPES, SCHEMA, STORAGE, relation_draft, relation_name,
-    replica_identity, row_types, rows_by, with_clause,
+    OF_USERS, RELATION, ROW_TYPES, SCHEMA, STORAGE, relation_draft, relation_name, replica_identity,
+    row_types, rows_by, with_clause,
 };
 use super::{Kind, Query};
+use crate::catalog::class::{PG_ATTRDEF, PG_CONSTRAINT};
 use crate::catalog::{Draft, Error, Item, ObjectId, Piece, Results, Row, Statement};
 use crate::pg::Version;
 use crate::sql;
@@ -123,10 +124,8 @@ fn draft(row: &Row, parts: &Parts) -> Result<Draft, Error> {
     draft.aliases = row_types(row)?;
     for column in &parts.columns {
         // A generated column's expression is never an object of its own, but pg_depend speaks of it.
-        if column.text("generated")? != "" {
-            if let Some(oid) = column.opt_int("default_oid")?.and_then(|oid| u32::try_from(oid).ok()) {
-                draft.aliases.push(ObjectId::new(PG_ATTRDEF, oid));
-            }
+        if !column.text("generated")?.is_empty() {
+            draft.aliases.push(ObjectId::new(PG_ATTRDEF, column.oid("default_oid")?));
         }
     }
     let partitioned = row.text("relkind")? == "p";
@@ -266,3 +265,7 @@ fn inherited_column(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

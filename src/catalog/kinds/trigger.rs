@@ -1,10 +1,10 @@
 //! TRIGGER.
 
 use super::relation::{
-    OF_USERS, PG_TRIGGER, SCHEMA, TABLE_OF, depends_on_extensions, draft_on_table, extensions_of,
-    relation_id, table_name,
+    OF_USERS, SCHEMA, TABLE_OF, depends_on_extensions, draft_on_table, extensions_of, relation_id, table_name,
 };
 use super::{Kind, Query};
+use crate::catalog::class::PG_TRIGGER;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
 use crate::pg::Version;
 use crate::sql;

@@ -5,8 +5,7 @@ use crate::catalog::{Draft, Error, ObjectId, Row, Section};
 use crate::sql;
 
 /// The columns that [`draft`] reads, of `pg_type t` and `pg_namespace n`. A dangling owner reads as NULL and is refused.
-pub(super) const COLUMNS: &str =
-    "t.oid, t.typname, n.nspname, t.typarray, \
+pub(super) const COLUMNS: &str = "t.oid, t.typname, n.nspname, t.typarray, \
     (SELECT o.rolname FROM pg_catalog.pg_roles o WHERE o.oid = t.typowner) AS owner";
 
 /// True of the types `t` that users made: neither the system's nor temporary.

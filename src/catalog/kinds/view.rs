@@ -2,10 +2,11 @@
 
 use super::columns::collate;
 use super::relation::{
-    OF_USERS, PG_REWRITE, RELATION, ROW_TYPES, SCHEMA, bare, relation_draft, relation_name, row_types,
-    rows_by, with_clause,
+    OF_USERS, RELATION, ROW_TYPES, SCHEMA, bare, relation_draft, relation_name, row_types, rows_by,
+    with_clause,
 };
 use super::{Kind, Query};
+use crate::catalog::class::PG_REWRITE;
 use crate::catalog::{Draft, Error, ObjectId, Repair, Results, Row};
 use crate::pg::Version;
 use crate::sql;
