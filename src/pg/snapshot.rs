@@ -1,9 +1,15 @@
 //! One consistent view of a database for many sessions.
 //!
 //! TRUNCATE and rewriting ALTER TABLE are not MVCC-safe: a snapshot that is older than the lock on a table can find the
-//! table empty. So one session locks every table first, and the snapshot is taken by another session afterwards. Tables
-//! that appeared in between are locked late, and each table's file is compared: the one the snapshot knows with the one
-//! that is there now.
+//! table empty. So the tables are locked first. LOCK takes no snapshot, not even in a REPEATABLE READ transaction: the
+//! leader locks every table, and its first query afterwards takes the snapshot that is exported. A second session, the
+//! scout, lists the tables and looks at how things are now, while the leader sees how they were. Tables that appeared
+//! between listing and snapshot are locked late, and each table's file is compared: the one the snapshot knows with the
+//! one that is there under the lock.
+//!
+//! Somebody who wants to change a table queues behind the leader, and every session that has no lock on that table yet
+//! queues behind him: a deadlock that the server cannot see, because nobody but us knows that the leader waits for its
+//! workers. So sessions that join wait for locks only briefly (SQLSTATE 55P03). The leader itself never waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,12 +36,19 @@ impl Default for SnapshotOptions {
 pub struct Snapshot {
     id: String,
     leader: Session,
-    locker: Session,
     locked: BTreeSet<u32>,
-    options: SnapshotOptions,
+}
+
+/// The two sessions that find a consistent moment.
+struct Search<'a> {
+    leader: &'a Session,
+    scout: &'a Session,
+    lock_timeout_ms: u128,
 }
 
 const APPLICATION: &str = "pgsnap";
+/// How long a joined session waits for a lock, in milliseconds.
+const WORKER_LOCK_TIMEOUT_MS: u32 = 1000;
 const TRIES: usize = 3;
 /// How often the list of tables is read again because tables come and go while they are being locked.
 const ROUNDS: usize = 20;
@@ -81,25 +94,25 @@ impl Snapshot {
     /// [`Error::LockTimeout`] when somebody holds a table for too long, [`Error::Snapshot`] when tables kept changing
     /// or may not be read, and what [`Session::connect`] reports.
     pub async fn take(config: &ConnectConfig, options: &SnapshotOptions) -> Result<Self> {
-        let locker = Session::connect(config, Purpose::Dump, APPLICATION).await?;
         let leader = Session::connect(config, Purpose::Dump, APPLICATION).await?;
-        let mut snapshot =
-            Self { id: String::new(), leader, locker, locked: BTreeSet::new(), options: options.clone() };
-        // A worker or the leader that queues behind somebody who waits for the locker would wait forever, and the server
-        // cannot see that deadlock.
-        snapshot.leader.batch(&snapshot.set_lock_timeout()).await?;
+        let scout = Session::connect(config, Purpose::Dump, APPLICATION).await?;
+        let search = Search {
+            leader: &leader,
+            scout: &scout,
+            // The server's limit is that of a 32-bit integer.
+            lock_timeout_ms: options.lock_wait_timeout.as_millis().min(i32::MAX as u128),
+        };
         let mut last = String::new();
         for attempt in 1..=TRIES {
-            match snapshot.attempt().await {
-                Ok(()) => return Ok(snapshot),
+            match search.attempt().await {
+                Ok((id, locked)) => return Ok(Self { id, leader, locked }),
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Changed(what)) => {
                     tracing::info!("snapshot attempt {attempt}: {what}");
                     last = what;
                 }
             }
-            snapshot.leader.batch("ROLLBACK").await?;
-            snapshot.locker.batch("ROLLBACK").await?;
+            leader.batch("ROLLBACK").await?;
         }
         Err(Error::Snapshot {
             what: format!("{last} ({TRIES} attempts)"),
@@ -114,7 +127,8 @@ impl Snapshot {
         &self.id
     }
 
-    /// A session inside the snapshot, in a REPEATABLE READ READ ONLY transaction: the catalog is read here.
+    /// The session that holds the locks, inside the snapshot in a REPEATABLE READ READ ONLY transaction. The catalog is
+    /// read here, and a table for which a joined session gets no lock.
     #[must_use]
     pub fn leader(&self) -> &Session {
         &self.leader
@@ -129,10 +143,11 @@ impl Snapshot {
     /// Whether the locks and the snapshot are still held. If not, nothing that is read from now on may be used.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.locker.is_closed() && !self.leader.is_closed()
+        !self.leader.is_closed()
     }
 
-    /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction.
+    /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction. It waits a second for the lock
+    /// on a table: then its statement fails with SQLSTATE 55P03, and the table is to be read on [`Snapshot::leader`].
     ///
     /// # Errors
     ///
@@ -140,8 +155,8 @@ impl Snapshot {
     pub async fn join(&self, config: &ConnectConfig) -> Result<Session> {
         let session = Session::connect(config, Purpose::Dump, APPLICATION).await?;
         let sql = format!(
-            "{}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'",
-            self.set_lock_timeout(),
+            "SET lock_timeout = {WORKER_LOCK_TIMEOUT_MS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+             SET TRANSACTION SNAPSHOT '{}'",
             self.id
         );
         match session.batch_as("joining the snapshot", &sql).await {
@@ -154,45 +169,40 @@ impl Snapshot {
             Err(error) => Err(error),
         }
     }
+}
 
-    fn set_lock_timeout(&self) -> String {
-        format!("SET lock_timeout = {}", self.lock_timeout_ms())
-    }
-
-    fn lock_timeout_ms(&self) -> u128 {
-        // The server's limit is that of a 32-bit integer.
-        self.options.lock_wait_timeout.as_millis().min(i32::MAX as u128)
-    }
-
-    /// One try: lock, take the snapshot, check.
-    async fn attempt(&mut self) -> Result<(), Trouble> {
-        self.locker
-            .batch(&format!("{}; BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", self.set_lock_timeout()))
+impl Search<'_> {
+    /// One try: lock, take the snapshot, check. The snapshot's identifier and the locked tables.
+    async fn attempt(&self) -> Result<(String, BTreeSet<u32>), Trouble> {
+        self.leader
+            .batch(&format!(
+                "SET lock_timeout = {}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                self.lock_timeout_ms
+            ))
             .await?;
         let listed = self.lock_all().await?;
-        self.leader.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         let exported = self
             .leader
             .query("exporting the snapshot", "SELECT pg_catalog.pg_export_snapshot() AS id", &[])
             .await?;
-        self.id = exported
+        let id = exported
             .first()
             .and_then(|row| row.try_get("id").ok())
             .filter(|id: &String| id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'))
             .ok_or_else(|| malformed("exporting the snapshot"))?;
-        let seen = list(&self.leader).await?;
+        let seen = list(self.leader).await?;
         let late: Vec<&Relation> = seen.iter().filter(|relation| !listed.contains(&relation.oid)).collect();
         if !self.lock(&late).await? {
             return Err(Trouble::Changed("a table was dropped while it was being locked".to_owned()));
         }
-        self.check(seen).await
+        Ok((id, self.check(seen).await?))
     }
 
     /// Locks tables until none is left unlocked. The OIDs that were listed.
     async fn lock_all(&self) -> Result<BTreeSet<u32>, Trouble> {
         let mut done = BTreeSet::new();
         for _ in 0..ROUNDS {
-            let relations = list(&self.locker).await?;
+            let relations = list(self.scout).await?;
             let missing: Vec<&Relation> =
                 relations.iter().filter(|relation| !done.contains(&relation.oid)).collect();
             if missing.is_empty() {
@@ -225,11 +235,11 @@ impl Snapshot {
                 "SAVEPOINT batch; LOCK TABLE {} IN ACCESS SHARE MODE; RELEASE SAVEPOINT batch",
                 names.join(", ")
             );
-            match self.locker.batch_as("locking tables", &sql).await {
+            match self.leader.batch_as("locking tables", &sql).await {
                 Ok(()) => {}
                 // Undefined table, undefined schema.
                 Err(error) if matches!(error.sqlstate(), Some("42P01" | "3F000")) => {
-                    self.locker.batch("ROLLBACK TO SAVEPOINT batch").await?;
+                    self.leader.batch("ROLLBACK TO SAVEPOINT batch; RELEASE SAVEPOINT batch").await?;
                     return Ok(false);
                 }
                 Err(error) => return Err(self.explain(error, batch).await),
@@ -240,16 +250,15 @@ impl Snapshot {
     }
 
     /// Compares what the snapshot sees with what is locked and there now.
-    async fn check(&mut self, seen: Vec<Relation>) -> Result<(), Trouble> {
+    async fn check(&self, seen: Vec<Relation>) -> Result<BTreeSet<u32>, Trouble> {
         let held = self
-            .locker
+            .scout
             .query(
                 "reading the locks",
                 "SELECT DISTINCT relation FROM pg_catalog.pg_locks \
-                 WHERE locktype = 'relation' AND granted AND mode = 'AccessShareLock' \
-                   AND pid = pg_catalog.pg_backend_pid() \
+                 WHERE locktype = 'relation' AND granted AND mode = 'AccessShareLock' AND pid = $1 \
                    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
-                &[],
+                &[&self.leader.pid()],
             )
             .await?;
         let held: BTreeSet<u32> = held
@@ -259,7 +268,7 @@ impl Snapshot {
             .map_err(|_| malformed("reading the locks"))?;
         // Read committed: what the names mean at this moment, under the locks.
         let now: BTreeMap<u32, Relation> =
-            list(&self.locker).await?.into_iter().map(|relation| (relation.oid, relation)).collect();
+            list(self.scout).await?.into_iter().map(|relation| (relation.oid, relation)).collect();
         let mut locked = BTreeSet::new();
         for relation in seen {
             let change = match now.get(&relation.oid) {
@@ -267,7 +276,7 @@ impl Snapshot {
                 Some(_) if !held.contains(&relation.oid) => "was replaced by another table of that name",
                 Some(current) if current.name != relation.name => "was renamed",
                 Some(current) if current.is_table != relation.is_table => "became another kind of relation",
-                Some(_) if relation.is_table && Some(relation.file) != relation.file_now => {
+                Some(current) if relation.is_table && Some(relation.file) != current.file_now => {
                     "was truncated or rewritten"
                 }
                 Some(_) => {
@@ -280,8 +289,7 @@ impl Snapshot {
                 relation.name
             )));
         }
-        self.locked = locked;
-        Ok(())
+        Ok(locked)
     }
 
     /// A failed LOCK, with the names of the tables it was about.
@@ -294,7 +302,7 @@ impl Snapshot {
                     what: "locking tables".to_owned(),
                     relation: if names.is_empty() { batch_text(batch) } else { names.join(", ") },
                     blockers,
-                    waited_ms: self.lock_timeout_ms(),
+                    waited_ms: self.lock_timeout_ms,
                 }
             }
             Some("42501") => {
@@ -323,7 +331,7 @@ impl Snapshot {
     /// failure to get it is no failure.
     async fn blockers(&self, oids: &[u32]) -> (Vec<String>, Vec<i32>) {
         let rows = self
-            .leader
+            .scout
             .query(
                 "finding out who holds the locks",
                 "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, l.pid \
@@ -346,7 +354,7 @@ impl Snapshot {
     /// All tables that this user may not read.
     async fn unreadable(&self) -> Vec<String> {
         let rows = self
-            .leader
+            .scout
             .query(
                 "finding out which tables may not be read",
                 &format!(

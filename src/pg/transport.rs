@@ -41,7 +41,7 @@ pub(super) async fn resolve(address: &Address) -> Result<Vec<Endpoint>> {
     match &address.place {
         Place::DefaultSocket => Ok(SOCKET_DIRECTORIES
             .iter()
-            .map(|directory| Path::new(directory))
+            .map(Path::new)
             .find(|directory| directory.join(socket_name(address.port)).exists())
             .or(Some(Path::new(SOCKET_DIRECTORIES[0])))
             .map(|directory| Endpoint::Unix(directory.join(socket_name(address.port))))
