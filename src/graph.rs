@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn components_are_what_reaches_each_other(edges in prop::collection::vec((0..8usize, 0..8usize), 0..20)) {
+        fn components_are_what_reaches_each_other(edges in proptest::collection::vec((0..8usize, 0..8usize), 0..20)) {
             let mut needs = vec![Vec::new(); 8];
             for (from, to) in edges {
                 needs[from].push(to);
