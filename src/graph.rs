@@ -89,7 +89,7 @@ pub fn components(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
 
     #[test]
     fn the_smallest_ready_key_comes_first() {

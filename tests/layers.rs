@@ -125,7 +125,7 @@ fn violations(table: &Table, sources: &[(String, String)]) -> Vec<String> {
             allowed: row.and_then(|(_, row)| row?.as_ref()),
             found: &mut found,
         };
-        let in_tests = modules.iter().any(|module| module == "tests");
+        let in_tests = modules.iter().any(|module| module.ends_with("tests"));
         file.check(tokens, modules.len(), in_tests);
     }
     for module in table.0.keys() {
@@ -166,7 +166,8 @@ impl File<'_> {
         while let Some(token) = tokens.get(at) {
             let (mut inner_depth, mut inner_tests) = (depth, in_tests);
             match token {
-                TokenTree::Ident(word) if word == "use" => self.check_glob(&tokens[at..], in_tests),
+                // `use<..>` in a return type imports nothing.
+                TokenTree::Ident(word) if word == "use" && !is_punct(tokens.get(at + 1), '<') => self.check_glob(&tokens[at..], in_tests),
                 TokenTree::Ident(word)
                     if word == "path" && self.is_program() && is_punct(tokens.get(at + 1), '=') =>
                 {

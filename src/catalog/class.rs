@@ -20,5 +20,7 @@ pub(super) const PG_TRIGGER: u32 = 2620;
 pub(super) const PG_DEFAULT_ACL: u32 = 826;
 /// pg_extension.
 pub(super) const PG_EXTENSION: u32 = 3079;
+/// pg_statistic_ext.
+pub(super) const PG_STATISTIC_EXT: u32 = 3381;
 /// pg_policy.
 pub(super) const PG_POLICY: u32 = 3256;

@@ -6,7 +6,7 @@ use super::class::{
     PG_ATTRDEF, PG_CONSTRAINT, PG_EXTENSION, PG_NAMESPACE, PG_POLICY, PG_REWRITE, PG_TRIGGER,
 };
 use super::kinds::Query;
-use super::{Draft, Error, ObjectId, Results};
+use super::{Draft, Error, Lock, ObjectId, Results, Section};
 
 const DEPENDENCIES: &str = "dependencies";
 const MEMBERS: &str = "extension members";
@@ -177,10 +177,115 @@ pub(super) fn needs(
             add(from, to, true);
         }
     }
+    wait_for_partitions(drafts, identities, &mut needs);
     Ok(needs)
+}
+
+/// What comes after the rows of a partitioned table comes after those of its partitions: a foreign key checks them, a trigger
+/// would fire on them. The table has no rows of its own that could be waited for.
+fn wait_for_partitions(drafts: &[Draft], identities: &Identities, needs: &mut [Needs]) {
+    let mut below: HashMap<usize, Vec<(usize, Option<usize>)>> = HashMap::new();
+    for draft in drafts.iter().filter(|draft| draft.kind == "TABLE ATTACH") {
+        let relation = draft.id.with_sub(0);
+        let parents = draft.requires.iter().filter(|id| **id != relation);
+        for parent in parents.filter_map(|id| identities.drafts.get(id)) {
+            let data = identities.drafts.get(&relation.with_sub(ObjectId::DATA)).copied();
+            let partition = identities.drafts.get(&relation).map(|partition| (*partition, data));
+            below.entry(*parent).or_default().extend(partition);
+        }
+    }
+    let waiting = |draft: &Draft| draft.section == Section::PostData && draft.lock == Lock::Exclusive;
+    for (draft, needs) in drafts.iter().zip(needs).filter(|(draft, _)| waiting(draft)) {
+        if draft.kind == "INDEX ATTACH" {
+            continue;
+        }
+        let mut tables: Vec<usize> = needs.keys().copied().collect();
+        while let Some(table) = tables.pop() {
+            for (partition, data) in below.get(&table).into_iter().flatten() {
+                tables.push(*partition);
+                needs.extend(data.map(|data| (data, true)));
+            }
+        }
+    }
 }
 
 /// Column numbers fit; anything else is no column.
 fn sub(number: i64) -> i32 {
     i32::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::class::{PG_CLASS, PG_TYPE};
+    use super::super::{Row, Value};
+    use super::*;
+
+    /// A row of pg_depend: `from` and `to` are (class, OID).
+    fn row(query: &'static str, from: (u32, u32), to: (u32, u32), deptype: &str) -> Row {
+        let names = ["classid", "objid", "objsubid", "refclassid", "refobjid", "refobjsubid", "deptype"];
+        let numbers = [from.0, from.1, 0, to.0, to.1, 0].map(|number| Value::Int(number.into()));
+        let values = numbers.into_iter().chain([Value::Text(deptype.to_owned())]).collect();
+        Row::new(query, names.map(str::to_owned).into(), values)
+    }
+
+    fn draft(class: u32, oid: u32, kind: &'static str) -> Draft {
+        Draft::new(ObjectId::new(class, oid), kind, None, &format!("{kind} {oid}"), Section::PreData)
+    }
+
+    const MEMBER: (u32, u32) = (PG_CLASS, 20001);
+    const TABLE: (u32, u32) = (PG_CLASS, 20002);
+    const TRIGGER: (u32, u32) = (PG_TRIGGER, 20003);
+    const EXTENSION: (u32, u32) = (PG_EXTENSION, 20004);
+
+    fn results() -> Results {
+        let mut results = Results::default();
+        results.insert(MEMBERS, vec![row(MEMBERS, MEMBER, EXTENSION, "e")]);
+        results.insert(
+            DEPENDENCIES,
+            vec![row(DEPENDENCIES, TRIGGER, MEMBER, "a"), row(DEPENDENCIES, TABLE, MEMBER, "n")],
+        );
+        results
+    }
+
+    #[test]
+    fn members_go_with_their_parts_and_leave_a_note() -> Result<(), Error> {
+        let results = results();
+        let mut drafts = vec![
+            (0, draft(EXTENSION.0, EXTENSION.1, "EXTENSION")),
+            (0, draft(MEMBER.0, MEMBER.1, "TABLE")),
+            (0, draft(TABLE.0, TABLE.1, "TABLE")),
+            (0, draft(TRIGGER.0, TRIGGER.1, "TRIGGER")),
+        ];
+        let members = Members::read(&results)?;
+        let notes = drop_members(&mut drafts, &members, &results)?;
+        assert_eq!(notes, ["TRIGGER TRIGGER 20003 (on a member of an extension)"]);
+        let drafts: Vec<Draft> = drafts.into_iter().map(|(_, draft)| draft).collect();
+        assert_eq!(drafts.iter().map(|draft| draft.kind).collect::<Vec<_>>(), ["EXTENSION", "TABLE"]);
+        // What needs the member waits for the extension.
+        let identities = Identities::new(&drafts, members);
+        assert_eq!(needs(&drafts, &identities, &results)?[1], Needs::from([(0, true)]));
+        Ok(())
+    }
+
+    #[test]
+    fn needs_of_an_alias_are_known_as_the_definitions() -> Result<(), Error> {
+        let mut view = draft(PG_CLASS, 20001, "VIEW");
+        view.aliases = vec![ObjectId::new(PG_REWRITE, 20009), ObjectId::new(PG_TYPE, 20010)];
+        let drafts = [view, draft(PG_CLASS, 20002, "TABLE"), draft(PG_TYPE, 20003, "TYPE")];
+        let mut results = Results::default();
+        results.insert(
+            DEPENDENCIES,
+            vec![
+                row(DEPENDENCIES, (PG_REWRITE, 20009), (PG_CLASS, 20001), "i"),
+                row(DEPENDENCIES, (PG_REWRITE, 20009), (PG_CLASS, 20002), "n"),
+                row(DEPENDENCIES, (PG_CLASS, 20001), (PG_TYPE, 20003), "n"),
+                row(DEPENDENCIES, (PG_CLASS, 20002), (PG_TYPE, 20010), "n"),
+            ],
+        );
+        let identities = Identities::new(&drafts, Members::read(&results)?);
+        let needs = needs(&drafts, &identities, &results)?;
+        assert_eq!(needs[0], Needs::from([(1, false), (2, true)]));
+        assert_eq!(needs[1], Needs::from([(0, true)]));
+        Ok(())
+    }
 }

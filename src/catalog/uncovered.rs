@@ -38,7 +38,6 @@ pub(super) fn query(version: Version) -> Query {
             UNION ALL SELECT 1259, oid FROM pg_catalog.pg_class WHERE relkind = 'f'
             UNION ALL SELECT 3466, oid FROM pg_catalog.pg_event_trigger
             UNION ALL SELECT 6104, oid FROM pg_catalog.pg_publication
-            UNION ALL SELECT 3381, oid FROM pg_catalog.pg_statistic_ext
             UNION ALL SELECT 2612, oid FROM pg_catalog.pg_language
         ),
         privileges (class, oid, acl) AS (

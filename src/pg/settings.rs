@@ -49,6 +49,8 @@ const SETTINGS: &[Setting] = &[
     both("lock_timeout", "0"),
     both("idle_in_transaction_session_timeout", "0"),
     since(14, both("idle_session_timeout", "0")),
+    // A statement whose client has gone away (a signal, kill -9) ends, even while it waits for a lock.
+    since(14, both("client_connection_check_interval", "'2s'")),
     since(17, both("transaction_timeout", "0")),
     // The form of values in COPY text and in DDL.
     both("datestyle", "'ISO'"),

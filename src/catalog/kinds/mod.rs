@@ -25,6 +25,7 @@ mod schema;
 mod sequence;
 mod sequence_owned_by;
 mod sequence_set;
+mod statistics;
 mod table;
 mod table_attach;
 mod table_data;
@@ -85,6 +86,7 @@ pub const KINDS: &[Kind] = &[
     constraint::CONSTRAINT,
     index::INDEX,
     index_attach::INDEX_ATTACH,
+    statistics::STATISTICS,
     rule::RULE,
     trigger::TRIGGER,
     foreign_key::FK_CONSTRAINT,
@@ -93,3 +95,19 @@ pub const KINDS: &[Kind] = &[
     default_acl::DEFAULT_ACL,
     materialized_view_data::MATERIALIZED_VIEW_DATA,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn queries_have_names_of_their_own() {
+        let mut names = BTreeSet::new();
+        for kind in KINDS {
+            for query in (kind.queries)(Version::OLDEST) {
+                assert!(names.insert(query.name), "{}: two queries are named {}", kind.tag, query.name);
+            }
+        }
+    }
+}
