@@ -16,8 +16,10 @@ use pgsnap::pg::{
 };
 use support::{Server, TestResult, run, trials};
 
+type Check = fn(&Server) -> TestResult;
+
 fn main() {
-    let tests: [(&str, fn(&Server) -> TestResult); 11] = [
+    let tests: [(&str, Check); 11] = [
         ("logins_that_work", logins_that_work),
         ("logins_that_fail", logins_that_fail),
         ("tls_matrix", tls_matrix),
