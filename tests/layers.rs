@@ -167,7 +167,9 @@ impl File<'_> {
             let (mut inner_depth, mut inner_tests) = (depth, in_tests);
             match token {
                 // `use<..>` in a return type imports nothing.
-                TokenTree::Ident(word) if word == "use" && !is_punct(tokens.get(at + 1), '<') => self.check_glob(&tokens[at..], in_tests),
+                TokenTree::Ident(word) if word == "use" && !is_punct(tokens.get(at + 1), '<') => {
+                    self.check_glob(&tokens[at..], in_tests)
+                }
                 TokenTree::Ident(word)
                     if word == "path" && self.is_program() && is_punct(tokens.get(at + 1), '=') =>
                 {

@@ -1,9 +1,10 @@
 //! From rows to blocks on all cores: encoding runs on a rayon pool beside the COPY that feeds it.
 
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::Error;
+use super::worker::locked;
 use crate::archive::{self, ArchiveId, BlockEncoder, BlockPosition, EncodedBlock};
 
 /// The threads that encode, and the encoders whose buffers they reuse.
@@ -46,13 +47,13 @@ impl EncoderPool {
         position: BlockPosition,
         rows: &[u8],
     ) -> Result<EncodedBlock, archive::Error> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = locked(&self.idle).pop();
         let mut encoder = match idle {
             Some(encoder) => encoder,
             None => BlockEncoder::new(self.id, self.level)?,
         };
         let block = encoder.encode(table, &self.catalog.tables[table as usize], position, rows);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
+        locked(&self.idle).push(encoder);
         block
     }
 }

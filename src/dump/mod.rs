@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ use crate::pg::{ConnectConfig, Session, Snapshot, SnapshotOptions};
 use crate::progress::{Event, Monitor};
 use encode::EncoderPool;
 use publish::Unpublished;
-use worker::Work;
+use worker::{Work, locked};
 
 /// Blocks that may wait for the writer.
 const WRITER_QUEUE: usize = 4;
@@ -89,7 +89,7 @@ async fn write_archive(
 ) -> Result<DumpSummary, Error> {
     let step = |text: &str| monitor.report(Event::Step(text.to_owned()));
     step("locking tables and taking the snapshot");
-    let snapshot =
+    let mut snapshot =
         Snapshot::take(config, &SnapshotOptions { lock_wait_timeout: options.lock_wait_timeout }).await?;
     step("reading the catalog");
     let inventory = catalog::introspect(snapshot.leader(), snapshot.locked()).await?;
@@ -106,6 +106,8 @@ async fn write_archive(
         })
         .collect();
     let chunks = plan::chunks(&measures, options.split_above);
+    let encoding = snapshot.leader().server_encoding().to_owned();
+    snapshot.set_leader_encoding(&encoding).await?;
     let catalog = Arc::new(catalog);
 
     step("dumping rows");
@@ -113,6 +115,11 @@ async fn write_archive(
     let (sender, receiver) = sync_channel(WRITER_QUEUE);
     let writer = Writer::start(file, header.clone(), Arc::clone(&catalog), options, receiver);
     let work = Arc::new(Work {
+        config: config.clone(),
+        snapshot,
+        encoding,
+        refused: Mutex::default(),
+        cancels: Mutex::default(),
         chunks: Mutex::new(chunks.iter().cloned().collect::<VecDeque<_>>()),
         left: Mutex::new(chunks_per_table(&chunks, catalog.tables.len())),
         encoders: Arc::new(EncoderPool::new(Arc::clone(&catalog), header.id, options.level)?),
@@ -120,7 +127,7 @@ async fn write_archive(
         stopped: AtomicBool::new(false),
         monitor: Arc::clone(monitor),
     });
-    let read = read_tables(config, &snapshot, &work, options.jobs.min(chunks.len()), sender).await;
+    let read = read_tables(&work, options.jobs.min(chunks.len()), sender).await;
     let written = writer.join().await;
     // When the writer fails, the workers fail for want of it: its error is the cause.
     let stats = match (read, written) {
@@ -128,7 +135,7 @@ async fn write_archive(
         (Err(cause), _) => return Err(cause),
         (Ok(()), Ok(stats)) => stats,
     };
-    if !snapshot.is_alive() {
+    if !work.snapshot.is_alive() {
         return Err(Error::SnapshotLost);
     }
     Ok(DumpSummary {
@@ -159,37 +166,27 @@ fn text_tables(catalog: &archive::Catalog) -> Vec<(String, String)> {
 }
 
 /// Runs the workers; the first error stops all of them.
-async fn read_tables(
-    config: &ConnectConfig,
-    snapshot: &Snapshot,
-    work: &Arc<Work>,
-    jobs: usize,
-    blocks: std::sync::mpsc::SyncSender<EncodedBlock>,
-) -> Result<(), Error> {
+async fn read_tables(work: &Arc<Work>, jobs: usize, blocks: SyncSender<EncodedBlock>) -> Result<(), Error> {
     let _stop = StopWhenDropped(Arc::clone(work));
     let mut workers = JoinSet::new();
-    let mut cancels = Vec::new();
     for _ in 0..jobs {
-        let mut session = snapshot.join(config).await?;
-        let encoding = session.server_encoding().to_owned();
-        session.set_client_encoding(&encoding).await?;
-        cancels.push(session.cancel_handle());
-        workers.spawn(worker::run(Arc::clone(work), session, blocks.clone()));
+        workers.spawn(worker::run(Arc::clone(work), blocks.clone()));
     }
-    drop(blocks);
     let mut result = Ok(());
     while let Some(ended) = workers.join_next().await {
         let ended = ended.unwrap_or(Err(Error::Panicked("a worker")));
         if result.is_ok() && ended.is_err() {
             work.stopped.store(true, Ordering::Relaxed);
             result = ended;
-            for cancel in &cancels {
+            let cancels = std::mem::take(&mut *locked(&work.cancels));
+            for cancel in cancels {
                 // A server that cannot be reached has no statement of ours to cancel.
                 let _ = tokio::time::timeout(CANCEL_PATIENCE, cancel.cancel()).await;
             }
         }
     }
-    result
+    result?;
+    worker::run_refused(work, &blocks).await
 }
 
 /// Workers may be busy outside the reach of an aborted task; this tells them.

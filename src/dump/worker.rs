@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Error;
 use super::encode::{EncoderPool, Encoding};
 use super::plan::{Chunk, copy_statement};
 use crate::archive::{self, BlockPosition, EncodedBlock, Transfer};
 use crate::copy_rows::RowSplitter;
-use crate::pg::{self, Session};
+use crate::pg::{self, CancelHandle, ConnectConfig, Session, Snapshot};
 use crate::progress::{Event, Monitor};
 
 /// Rows are cut into blocks of about this size. Larger blocks compress a little better and cost every job more memory.
@@ -18,12 +18,25 @@ pub const BLOCK_BYTES: usize = 4 << 20;
 /// How many blocks of a worker may be in encoding before it waits for the oldest.
 const ENCODING_AHEAD: usize = 2;
 
+/// lock_not_available
+const NO_LOCK: &str = "55P03";
+
 /// What all workers share.
 pub struct Work {
+    /// How to connect.
+    pub config: ConnectConfig,
+    /// What every session sees.
+    pub snapshot: Snapshot,
+    /// The encoding of the rows.
+    pub encoding: String,
     /// The archive's catalog: the tables.
     pub catalog: Arc<archive::Catalog>,
     /// What is still to be read.
     pub chunks: Mutex<VecDeque<Chunk>>,
+    /// Chunks that a worker got no lock for.
+    pub refused: Mutex<Vec<Chunk>>,
+    /// Ends the statements of all workers.
+    pub cancels: Mutex<Vec<CancelHandle>>,
     /// Chunks left per table, to tell when a table is done.
     pub left: Mutex<Vec<(u32, u64)>>,
     /// Where blocks are encoded.
@@ -34,13 +47,44 @@ pub struct Work {
     pub monitor: Arc<dyn Monitor>,
 }
 
-/// Reads chunks until none is left.
-pub async fn run(work: Arc<Work>, session: Session, blocks: SyncSender<EncodedBlock>) -> Result<(), Error> {
-    loop {
-        let next = work.chunks.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(chunk) = next else { return Ok(()) };
-        read_chunk(&work, &session, &chunk, &blocks).await?;
+impl Work {
+    async fn join(&self) -> Result<Session, Error> {
+        let mut session = self.snapshot.join(&self.config).await?;
+        session.set_client_encoding(&self.encoding).await?;
+        locked(&self.cancels).push(session.cancel_handle());
+        Ok(session)
     }
+}
+
+/// A worker that panicked has failed the dump; what it left behind a mutex is whole.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads chunks until none is left.
+pub async fn run(work: Arc<Work>, blocks: SyncSender<EncodedBlock>) -> Result<(), Error> {
+    let mut session = work.join().await?;
+    loop {
+        let Some(chunk) = locked(&work.chunks).pop_front() else { return Ok(()) };
+        match read_chunk(&work, &session, &chunk, &blocks).await {
+            // Somebody waits for the table behind our own lock, and everybody else behind him: a deadlock that the server
+            // cannot see. The leader has the lock already.
+            Err(Error::Table { source, .. }) if source.sqlstate() == Some(NO_LOCK) => {
+                locked(&work.refused).push(chunk);
+                session = work.join().await?;
+            }
+            done => done?,
+        }
+    }
+}
+
+/// Reads the chunks that workers got no lock for, on the session that holds the locks.
+pub async fn run_refused(work: &Arc<Work>, blocks: &SyncSender<EncodedBlock>) -> Result<(), Error> {
+    let refused = std::mem::take(&mut *locked(&work.refused));
+    for chunk in refused {
+        read_chunk(work, work.snapshot.leader(), &chunk, blocks).await?;
+    }
+    Ok(())
 }
 
 async fn read_chunk(
@@ -73,7 +117,7 @@ async fn read_chunk(
     if rows != sent {
         return Err(Error::RowCount { table: name, rows, sent });
     }
-    let mut left = work.left.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut left = locked(&work.left);
     let (chunks, total) = &mut left[chunk.table as usize];
     *chunks -= 1;
     *total += rows;

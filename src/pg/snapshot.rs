@@ -134,6 +134,16 @@ impl Snapshot {
         &self.leader
     }
 
+    /// The encoding of rows that are read on the leader: see [`Session::set_client_encoding`]. The catalog must have been
+    /// read before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn set_leader_encoding(&mut self, encoding: &str) -> Result<()> {
+        self.leader.set_client_encoding(encoding).await
+    }
+
     /// OIDs of the ordinary and partitioned tables that are locked in ACCESS SHARE mode.
     #[must_use]
     pub fn locked(&self) -> &BTreeSet<u32> {
