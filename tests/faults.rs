@@ -87,7 +87,7 @@ fn server_down() -> TestResult {
     let archive = directory.path().join("a.pgsnap");
     let conninfo = format!("host={} dbname=x", directory.path().display());
     let outcome = run(pgsnap().args(["dump", "-d", &conninfo, "-U", "u", "-f"]).arg(&archive)).expect_code(5);
-    expect_words(&outcome.stderr, &["cannot connect", "is the server running"]);
+    expect_words(&outcome.stderr, &["cannot connect", "is a server running"]);
     assert!(entries(directory.path()).is_empty());
     Ok(())
 }

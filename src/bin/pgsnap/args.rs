@@ -35,8 +35,6 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Dump {
-    #[command(flatten)]
-    pub connection: Connection,
     /// The database, when -d does not name it
     #[arg(value_name = "DBNAME", conflicts_with = "dbname")]
     pub database: Option<String>,
@@ -59,13 +57,13 @@ pub struct Dump {
     #[arg(long, value_name = "TIMEOUT", value_parser = parse_duration, default_value = "30s")]
     pub lock_wait_timeout: Duration,
     #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
     pub output: Output,
 }
 
 #[derive(Debug, Args)]
 pub struct Restore {
-    #[command(flatten)]
-    pub connection: Connection,
     /// The archive
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
@@ -81,6 +79,8 @@ pub struct Restore {
     /// Do not read the tables back to compare row counts and digests
     #[arg(long)]
     pub no_verify: bool,
+    #[command(flatten)]
+    pub connection: Connection,
     #[command(flatten)]
     pub output: Output,
 }
