@@ -5,6 +5,12 @@ use crate::{archive, catalog, dump, pg, restore};
 /// Any error of the library.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The system gives no threads to work with.
+    #[error("cannot start threads: {0}")]
+    Threads(std::io::Error),
+    /// The result could not be written to stdout.
+    #[error("could not write to stdout: {0}")]
+    Stdout(std::io::Error),
     /// The connection was described wrongly or could not be made.
     #[error(transparent)]
     Server(#[from] pg::Error),
@@ -65,6 +71,8 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Error::Server(error) => server_class(error),
+            Error::Threads(_) => Class::Failed,
+            Error::Stdout(_) => Class::Storage,
             Error::Archive(error) => archive_class(error),
             Error::Dump(error) => dump_class(error),
             Error::Restore(error) => restore_class(error),
@@ -79,16 +87,11 @@ impl Error {
     /// The object concerned, where it is one.
     pub fn object(&self) -> Option<&str> {
         match self {
+            Error::Restore(error) => restored_object(error),
             Error::Dump(
                 dump::Error::Table { table, .. }
                 | dump::Error::Stream { table, .. }
                 | dump::Error::RowCount { table, .. },
-            ) => Some(table),
-            Error::Restore(restore::Error::Statement { object, .. }) => Some(object),
-            Error::Restore(
-                restore::Error::Load { table, .. }
-                | restore::Error::ReadBack { table, .. }
-                | restore::Error::Different { table, .. },
             ) => Some(table),
             _ => None,
         }
@@ -101,14 +104,32 @@ impl Error {
                 dump::Error::Server(error)
                 | dump::Error::Table { source: error, .. }
                 | dump::Error::Catalog(catalog::Error::Server(error)),
-            )
-            | Error::Restore(
-                restore::Error::Server(error)
-                | restore::Error::Statement { source: error, .. }
-                | restore::Error::Load { source: error, .. },
             ) => Some(error),
+            Error::Restore(error) => server_of_restore(error),
             _ => None,
         }
+    }
+}
+
+fn restored_object(error: &restore::Error) -> Option<&str> {
+    match error {
+        restore::Error::Unfinished(error) => restored_object(error),
+        restore::Error::Statement { object, .. } => Some(object),
+        restore::Error::Load { table, .. }
+        | restore::Error::ReadBack { table, .. }
+        | restore::Error::RowCount { table, .. }
+        | restore::Error::Different { table, .. } => Some(table),
+        _ => None,
+    }
+}
+
+fn server_of_restore(error: &restore::Error) -> Option<&pg::Error> {
+    match error {
+        restore::Error::Unfinished(error) => server_of_restore(error),
+        restore::Error::Server(error)
+        | restore::Error::Statement { source: error, .. }
+        | restore::Error::Load { source: error, .. } => Some(error),
+        _ => None,
     }
 }
 
@@ -129,8 +150,8 @@ fn server_class(error: &pg::Error) -> Class {
             Some("53100") => Class::Storage,
             // insufficient_privilege, feature_not_supported
             Some("42501" | "0A000") => Class::Refused,
-            // serialization_failure: on a standby, a conflict with recovery
-            Some("40001") => Class::Snapshot,
+            // serialization_failure (on a standby, a conflict with recovery), lock_not_available
+            Some("40001" | "55P03") => Class::Snapshot,
             _ => Class::Failed,
         },
     }
@@ -167,7 +188,10 @@ fn dump_class(error: &dump::Error) -> Class {
         dump::Error::Exists { .. } => Class::Refused,
         dump::Error::Storage { .. } => Class::Storage,
         dump::Error::SnapshotLost => Class::Snapshot,
-        dump::Error::Interrupted => Class::Failed,
+        dump::Error::Interrupted
+        | dump::Error::Threads(_)
+        | dump::Error::WriterGone
+        | dump::Error::NoLock => Class::Failed,
     }
 }
 
@@ -178,8 +202,11 @@ fn restore_class(error: &restore::Error) -> Class {
         | restore::Error::Load { source: error, .. } => server_class(error),
         restore::Error::Archive(error) => archive_class(error),
         restore::Error::NotEmpty { .. } | restore::Error::Preflight { .. } => Class::Refused,
-        restore::Error::Different { .. } => Class::Loss,
-        restore::Error::ReadBack { .. } | restore::Error::Panicked(_) => Class::Bug,
-        restore::Error::Interrupted => Class::Failed,
+        restore::Error::Damaged { .. } => Class::Damaged,
+        restore::Error::Unfinished(error) => restore_class(error),
+        restore::Error::ReadBack { .. } | restore::Error::Panicked(_) | restore::Error::RowCount { .. } => {
+            Class::Bug
+        }
+        restore::Error::Different { .. } | restore::Error::Interrupted => Class::Failed,
     }
 }

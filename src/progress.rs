@@ -11,19 +11,10 @@ pub enum Event {
     Advanced(u64),
     /// One object or table is done: `table public.events: 12 rows`.
     Done(String),
-    /// Something the user should know, although the work goes on.
-    Warning(String),
 }
 
 /// Receives events, from any thread, in no particular order between workers. It must be quick.
 pub trait Monitor: Send + Sync {
     /// Takes one event.
     fn report(&self, event: Event);
-}
-
-/// A monitor that ignores everything.
-pub struct Silent;
-
-impl Monitor for Silent {
-    fn report(&self, _: Event) {}
 }

@@ -4,7 +4,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use super::Error;
-use super::worker::locked;
+use super::budget::Share;
+use super::worker::{BLOCK_BYTES, locked};
 use crate::archive::{self, ArchiveId, BlockEncoder, BlockPosition, EncodedBlock};
 
 /// The threads that encode, and the encoders whose buffers they reuse.
@@ -16,21 +17,35 @@ pub struct EncoderPool {
     level: i32,
 }
 
-/// A block that is being encoded.
-pub struct Encoding(Receiver<Result<EncodedBlock, archive::Error>>);
+/// A block that is being encoded, with its share of the memory.
+pub struct Encoding {
+    block: Receiver<Result<EncodedBlock, archive::Error>>,
+    share: Share,
+}
+
+/// Encoders that have held more than this are not kept for their buffers.
+const LARGE_BLOCK: usize = 4 * BLOCK_BYTES;
 
 impl EncoderPool {
     /// One thread per core.
     pub fn new(catalog: Arc<archive::Catalog>, id: ArchiveId, level: i32) -> Result<Self, Error> {
         let threads = rayon::ThreadPoolBuilder::new()
             .thread_name(|number| format!("encode-{number}"))
+            // A panic has been printed already; whoever waits for the block reports it.
+            .panic_handler(|_| ())
             .build()
-            .map_err(|_| Error::Panicked("starting the encoder threads"))?;
+            .map_err(|error| Error::Threads(error.to_string()))?;
         Ok(EncoderPool { threads, idle: Mutex::default(), catalog, id, level })
     }
 
     /// Starts encoding whole rows of a table.
-    pub fn start(self: &Arc<Self>, table: u32, position: BlockPosition, rows: Vec<u8>) -> Encoding {
+    pub fn start(
+        self: &Arc<Self>,
+        table: u32,
+        position: BlockPosition,
+        rows: Vec<u8>,
+        share: Share,
+    ) -> Encoding {
         let (sender, receiver) = sync_channel(1);
         let pool = Arc::clone(self);
         self.threads.spawn(move || {
@@ -38,7 +53,7 @@ impl EncoderPool {
             // The receiver is gone only when the dump has failed already.
             let _ = sender.send(encoded);
         });
-        Encoding(receiver)
+        Encoding { block: receiver, share }
     }
 
     fn encode(
@@ -53,14 +68,17 @@ impl EncoderPool {
             None => BlockEncoder::new(self.id, self.level)?,
         };
         let block = encoder.encode(table, &self.catalog.tables[table as usize], position, rows);
-        locked(&self.idle).push(encoder);
+        if rows.len() <= LARGE_BLOCK {
+            locked(&self.idle).push(encoder);
+        }
         block
     }
 }
 
 impl Encoding {
     /// Waits for the block.
-    pub fn wait(self) -> Result<EncodedBlock, Error> {
-        Ok(self.0.recv().map_err(|_| Error::Panicked("an encoder thread"))??)
+    pub fn wait(self) -> Result<(EncodedBlock, Share), Error> {
+        let block = self.block.recv().map_err(|_| Error::Panicked("an encoder thread"))??;
+        Ok((block, self.share))
     }
 }

@@ -64,6 +64,15 @@ pub enum Error {
     /// The session that holds the locks or the snapshot is gone: what was read since may be from no single moment.
     #[error("the session that holds the snapshot was lost before the dump was complete; run the dump again")]
     SnapshotLost,
+    /// The workers cannot go on, because the writer has failed; its error is the cause.
+    #[error("the writer has ended")]
+    WriterGone,
+    /// A worker got no lock on a table; the leader reads it.
+    #[error("no lock on the table")]
+    NoLock,
+    /// The system gives no threads.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
     /// A thread ended without a result.
     #[error("{0} ended unexpectedly. This is a bug in pgsnap")]
     Panicked(&'static str),

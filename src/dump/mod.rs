@@ -2,6 +2,7 @@
 //!
 //! `run` coordinates: locks and snapshot, catalog, plan, then N workers that read and encode, and one writer.
 
+mod budget;
 mod convert;
 mod encode;
 mod error;
@@ -9,13 +10,13 @@ mod options;
 mod plan;
 mod publish;
 mod worker;
+mod writer;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,18 +25,20 @@ use tokio::task::JoinSet;
 pub use error::Error;
 pub use options::DumpOptions;
 
-use crate::archive::{self, ArchiveId, ArchiveWriter, EncodedBlock, Header, Source};
+use crate::archive::{self, ArchiveId, Header, Source, Stats};
 use crate::catalog::{self, Inventory};
-use crate::pg::{ConnectConfig, Session, Snapshot, SnapshotOptions};
+use crate::pg::{self, CancelHandle, ConnectConfig, Snapshot, SnapshotOptions};
 use crate::progress::{Event, Monitor};
+use budget::Budget;
 use encode::EncoderPool;
-use publish::Unpublished;
-use worker::{Work, locked};
+use publish::{Unpublished, storage};
+use worker::{BLOCK_BYTES, Work, locked};
+use writer::{ToWriter, Writer};
 
-/// Blocks that may wait for the writer.
-const WRITER_QUEUE: usize = 4;
-/// How long the clean-up after a failure waits for the server to take a cancel request.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of rows on their way from the server to the file, per worker.
+const BUDGET_PER_JOB: usize = 4 * BLOCK_BYTES;
+/// The last look at the snapshot may take this long; a session that does not answer is lost.
+const CONFIRM_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a dump has done.
 #[derive(Debug, Clone)]
@@ -61,6 +64,10 @@ pub struct DumpSummary {
 }
 
 /// Dumps a database. `interrupt` ends it early and leaves nothing behind. Needs a multi-threaded tokio runtime.
+///
+/// # Errors
+///
+/// Nothing stands under the archive's name then that was not there before.
 pub async fn run(
     config: &ConnectConfig,
     options: &DumpOptions,
@@ -70,33 +77,45 @@ pub async fn run(
     let started = Instant::now();
     // Before anything happens on the server: a place that cannot be written to is known now.
     let (unpublished, file) = Unpublished::create(&options.output, options.force)?;
-    let durable = file.try_clone().map_err(publish::storage("open", &options.output))?;
-    let mut summary = tokio::select! {
-        written = write_archive(config, options, &monitor, file) => written?,
-        () = interrupt => return Err(Error::Interrupted),
+    let cancels = Arc::default();
+    let written = tokio::select! {
+        written = write_archive(config, options, &monitor, &file, &cancels) => written,
+        () = interrupt => Err(Error::Interrupted),
     };
-    monitor.report(Event::Step("publishing".to_owned()));
-    unpublished.publish(&durable, options.force)?;
+    let mut summary = match written {
+        Ok(summary) => summary,
+        Err(error) => {
+            pg::cancel_all(std::mem::take(&mut *locked(&cancels))).await;
+            return Err(error);
+        }
+    };
+    unpublished.publish(&file, options.force)?;
     summary.elapsed = started.elapsed();
     Ok(summary)
 }
 
+/// Writes the whole archive into the file and makes it durable.
 async fn write_archive(
     config: &ConnectConfig,
     options: &DumpOptions,
     monitor: &Arc<dyn Monitor>,
-    file: File,
+    file: &File,
+    cancels: &Arc<Mutex<Vec<CancelHandle>>>,
 ) -> Result<DumpSummary, Error> {
     let step = |text: &str| monitor.report(Event::Step(text.to_owned()));
     step("locking tables and taking the snapshot");
     let mut snapshot =
         Snapshot::take(config, &SnapshotOptions { lock_wait_timeout: options.lock_wait_timeout }).await?;
+    locked(cancels).push(snapshot.leader().cancel_handle());
     step("reading the catalog");
     let inventory = catalog::introspect(snapshot.leader(), snapshot.locked()).await?;
-    let source = source(snapshot.leader(), &inventory).await?;
+    let source = source(&snapshot, &inventory).await?;
+    let encoding = snapshot.leader().server_encoding().to_owned();
+    snapshot.set_leader_encoding(&encoding).await?;
     let splittable = snapshot.leader().version().major() >= 14;
     let header = Header::new(ArchiveId::random()?, source.snapshot_time);
     let (catalog, relations) = convert::catalog(source, inventory);
+    let catalog = Arc::new(catalog);
     let measures: Vec<plan::Measure> = relations
         .iter()
         .map(|relation| plan::Measure {
@@ -106,38 +125,34 @@ async fn write_archive(
         })
         .collect();
     let chunks = plan::chunks(&measures, options.split_above);
-    let encoding = snapshot.leader().server_encoding().to_owned();
-    snapshot.set_leader_encoding(&encoding).await?;
-    let catalog = Arc::new(catalog);
 
     step("dumping rows");
     monitor.report(Event::Total(measures.iter().map(|measure| measure.bytes).sum()));
-    let (sender, receiver) = sync_channel(WRITER_QUEUE);
-    let writer = Writer::start(file, header.clone(), Arc::clone(&catalog), options, receiver);
+    let open = || file.try_clone().map_err(storage("open", &options.output));
+    let (writer, blocks) =
+        Writer::start(open()?, options.output.clone(), header.clone(), Arc::clone(&catalog));
+    let jobs = options.jobs.min(chunks.len());
     let work = Arc::new(Work {
         config: config.clone(),
         snapshot,
         encoding,
         refused: Mutex::default(),
-        cancels: Mutex::default(),
-        chunks: Mutex::new(chunks.iter().cloned().collect::<VecDeque<_>>()),
+        cancels: Arc::clone(cancels),
         left: Mutex::new(chunks_per_table(&chunks, catalog.tables.len())),
+        chunks: Mutex::new(VecDeque::from(chunks)),
+        budget: Budget::new((jobs + 1) * BUDGET_PER_JOB),
         encoders: Arc::new(EncoderPool::new(Arc::clone(&catalog), header.id, options.level)?),
         catalog: Arc::clone(&catalog),
         stopped: AtomicBool::new(false),
         monitor: Arc::clone(monitor),
     });
-    let read = read_tables(&work, options.jobs.min(chunks.len()), sender).await;
-    let written = writer.join().await;
-    // When the writer fails, the workers fail for want of it: its error is the cause.
-    let stats = match (read, written) {
-        (Err(Error::Panicked(_)), Err(cause)) | (Ok(()), Err(cause)) => return Err(cause),
-        (Err(cause), _) => return Err(cause),
-        (Ok(()), Ok(stats)) => stats,
-    };
-    if !work.snapshot.is_alive() {
-        return Err(Error::SnapshotLost);
-    }
+    let read = read_tables(&work, jobs, blocks).await;
+    let stats = outcome(read, writer.join().await)?;
+    step("making the archive durable");
+    let (file, path) = (open()?, options.output.clone());
+    let synced =
+        tokio::task::spawn_blocking(move || file.sync_all().map_err(storage("make durable", &path))).await;
+    synced.unwrap_or(Err(Error::Panicked("syncing the archive")))?;
     Ok(DumpSummary {
         archive: options.output.clone(),
         objects: catalog.entries.len(),
@@ -149,6 +164,14 @@ async fn write_archive(
         text_tables: text_tables(&catalog),
         uncovered: catalog.source.uncovered.clone(),
     })
+}
+
+/// When the writer fails, the workers fail for want of it; when they fail, the writer is left without its last message.
+fn outcome(read: Result<(), Error>, written: Result<Stats, Error>) -> Result<Stats, Error> {
+    match (read, written) {
+        (Ok(()) | Err(Error::WriterGone), written) => written,
+        (Err(cause), _) => Err(cause),
+    }
 }
 
 /// For each table: chunks left to read, and rows read so far.
@@ -165,8 +188,9 @@ fn text_tables(catalog: &archive::Catalog) -> Vec<(String, String)> {
     catalog.tables.iter().filter_map(reason).collect()
 }
 
-/// Runs the workers; the first error stops all of them.
-async fn read_tables(work: &Arc<Work>, jobs: usize, blocks: SyncSender<EncodedBlock>) -> Result<(), Error> {
+/// Runs the workers; the first error stops all of them. At the end nothing is left to be read, all of it comes from the one
+/// snapshot, and the writer knows.
+async fn read_tables(work: &Arc<Work>, jobs: usize, blocks: SyncSender<ToWriter>) -> Result<(), Error> {
     let _stop = StopWhenDropped(Arc::clone(work));
     let mut workers = JoinSet::new();
     for _ in 0..jobs {
@@ -178,15 +202,14 @@ async fn read_tables(work: &Arc<Work>, jobs: usize, blocks: SyncSender<EncodedBl
         if result.is_ok() && ended.is_err() {
             work.stopped.store(true, Ordering::Relaxed);
             result = ended;
-            let cancels = std::mem::take(&mut *locked(&work.cancels));
-            for cancel in cancels {
-                // A server that cannot be reached has no statement of ours to cancel.
-                let _ = tokio::time::timeout(CANCEL_PATIENCE, cancel.cancel()).await;
-            }
+            pg::cancel_all(locked(&work.cancels).clone()).await;
         }
     }
     result?;
-    worker::run_refused(work, &blocks).await
+    worker::run_refused(work, &blocks).await?;
+    let confirmed = tokio::time::timeout(CONFIRM_PATIENCE, work.snapshot.confirm()).await;
+    confirmed.map_err(|_| Error::SnapshotLost)?.map_err(|_| Error::SnapshotLost)?;
+    tokio::task::block_in_place(|| blocks.send(ToWriter::Finish)).map_err(|_| Error::WriterGone)
 }
 
 /// Workers may be busy outside the reach of an aborted task; this tells them.
@@ -199,28 +222,32 @@ impl Drop for StopWhenDropped {
 }
 
 /// What the archive says of where it comes from.
-async fn source(leader: &Session, inventory: &Inventory) -> Result<Source, Error> {
+async fn source(snapshot: &Snapshot, inventory: &Inventory) -> Result<Source, Error> {
+    let leader = snapshot.leader();
     let rows = leader
         .query(
             "read the database's properties",
             "SELECT d.datname::text AS database, pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding, \
              d.datcollate::text AS collate, d.datctype::text AS ctype, \
-             (pg_catalog.date_part('epoch', pg_catalog.transaction_timestamp()) * 1000000)::pg_catalog.int8 AS snapshot_time, \
              pg_catalog.current_setting('server_version') AS server_version \
              FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()",
             &[],
         )
         .await?;
-    let row = rows.first().ok_or(Error::Panicked("reading the database's properties"))?;
+    let row = rows.first().ok_or_else(|| pg::Error::Protocol {
+        what: "reading the database's properties".to_owned(),
+        cause: "pg_database does not list the database".to_owned(),
+        statement: None,
+    })?;
     Ok(Source {
         pgsnap_version: env!("CARGO_PKG_VERSION").to_owned(),
         server_version_num: leader.version().number(),
-        server_version: row.get("server_version"),
-        database: row.get("database"),
-        encoding: row.get("encoding"),
-        collate: row.get("collate"),
-        ctype: row.get("ctype"),
-        snapshot_time: row.get("snapshot_time"),
+        server_version: pg::column(row, "server_version")?,
+        database: pg::column(row, "database")?,
+        encoding: pg::column(row, "encoding")?,
+        collate: pg::column(row, "collate")?,
+        ctype: pg::column(row, "ctype")?,
+        snapshot_time: snapshot.time(),
         extensions: inventory
             .extensions
             .iter()
@@ -234,33 +261,4 @@ async fn source(leader: &Session, inventory: &Inventory) -> Result<Source, Error
         settings: inventory.settings.clone(),
         uncovered: inventory.uncovered.clone(),
     })
-}
-
-/// The thread that owns the file.
-struct Writer(tokio::task::JoinHandle<Result<archive::Stats, Error>>);
-
-impl Writer {
-    fn start(
-        file: File,
-        header: Header,
-        catalog: Arc<archive::Catalog>,
-        options: &DumpOptions,
-        blocks: Receiver<EncodedBlock>,
-    ) -> Self {
-        let path = options.output.clone();
-        Writer(tokio::task::spawn_blocking(move || {
-            let mut archive =
-                ArchiveWriter::create(BufWriter::with_capacity(1 << 20, file), &header, &catalog)?;
-            for block in blocks {
-                archive.append(&block)?;
-            }
-            let (mut file, stats) = archive.finish()?;
-            file.flush().map_err(publish::storage("write to", &path))?;
-            Ok(stats)
-        }))
-    }
-
-    async fn join(self) -> Result<archive::Stats, Error> {
-        self.0.await.unwrap_or(Err(Error::Panicked("the writer")))
-    }
 }

@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 
 use super::Error;
+use crate::archive::ArchiveId;
 
+/// Where a file without a name is linked from.
+const DESCRIPTORS: &str = "/proc/self/fd";
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// A file on its way to its name. Dropped unpublished, it is gone.
@@ -38,8 +41,15 @@ impl Unpublished {
             _ => PathBuf::from("."),
         };
         let directory = File::open(&parent).map_err(storage("open the directory", &parent))?;
+        // Some file systems cannot do this; better to know before the dump than after it.
+        directory.sync_all().map_err(storage("make names durable in", &parent))?;
         let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-        match rustix::fs::open(&parent, flags | OFlags::TMPFILE, PRIVATE) {
+        let unnamed = match Path::new(DESCRIPTORS).is_dir() {
+            true => rustix::fs::open(&parent, flags | OFlags::TMPFILE, PRIVATE),
+            // Without /proc it could never get its name.
+            false => Err(rustix::io::Errno::OPNOTSUPP),
+        };
+        match unnamed {
             Ok(file) => {
                 Ok((Unpublished { target: target.to_owned(), directory, partial: None }, File::from(file)))
             }
@@ -57,11 +67,9 @@ impl Unpublished {
         }
     }
 
-    /// Makes the file durable and gives it its name. After an error nothing new stands under the name.
+    /// Gives the file, which is whole and durable, its name. After an error nothing new stands under the name.
     pub fn publish(mut self, file: &File, force: bool) -> Result<(), Error> {
         let target = self.target.clone();
-        let failed = |action| storage(action, &target);
-        file.sync_all().map_err(failed("make durable"))?;
         if self.partial.is_none() && !force {
             self.link(file, &target).map_err(|error| self.exists_or(error))?;
         } else {
@@ -77,11 +85,17 @@ impl Unpublished {
             rename(&partial, &target, force).map_err(|error| self.exists_or(error))?;
             self.partial = None;
         }
-        self.directory.sync_all().map_err(failed("make the new name durable"))
+        self.directory.sync_all().map_err(|error| {
+            if !force {
+                // What may vanish with the next power cut must not look like a backup until then.
+                let _ = std::fs::remove_file(&target);
+            }
+            storage("make the name durable of", &target)(error)
+        })
     }
 
     fn link(&self, file: &File, name: &Path) -> io::Result<()> {
-        let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let unnamed = format!("{DESCRIPTORS}/{}", file.as_raw_fd());
         Ok(rustix::fs::linkat(CWD, unnamed, CWD, name, AtFlags::SYMLINK_FOLLOW)?)
     }
 
@@ -107,16 +121,16 @@ fn rename(from: &Path, to: &Path, force: bool) -> io::Result<()> {
         return std::fs::rename(from, to);
     }
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // File systems without the flag: a hard link refuses an existing name just as well.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            std::fs::hard_link(from, to)?;
-            std::fs::remove_file(from)
+        // File systems without the flag. Nothing better is left than to look first.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if to.symlink_metadata().is_err() => {
+            std::fs::rename(from, to)
         }
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Err(io::ErrorKind::AlreadyExists.into()),
         done => Ok(done?),
     }
 }
 
-/// `.NAME.PID.partial` beside the target.
+/// `.NAME.RANDOM.partial` beside the target.
 fn partial_name(target: &Path) -> Result<PathBuf, Error> {
     let name = target.file_name().ok_or_else(|| {
         storage("create the archive", target)(io::Error::new(
@@ -126,7 +140,7 @@ fn partial_name(target: &Path) -> Result<PathBuf, Error> {
     })?;
     let mut partial = OsString::from(".");
     partial.push(name);
-    partial.push(format!(".{}.partial", std::process::id()));
+    partial.push(format!(".{}.partial", ArchiveId::random()?));
     Ok(target.with_file_name(partial))
 }
 

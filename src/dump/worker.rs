@@ -6,9 +6,11 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Error;
+use super::budget::{Budget, Share};
 use super::encode::{EncoderPool, Encoding};
 use super::plan::{Chunk, copy_statement};
-use crate::archive::{self, BlockPosition, EncodedBlock, Transfer};
+use super::writer::ToWriter;
+use crate::archive::{self, BlockPosition, Transfer};
 use crate::copy_rows::RowSplitter;
 use crate::pg::{self, CancelHandle, ConnectConfig, Session, Snapshot};
 use crate::progress::{Event, Monitor};
@@ -36,9 +38,11 @@ pub struct Work {
     /// Chunks that a worker got no lock for.
     pub refused: Mutex<Vec<Chunk>>,
     /// Ends the statements of all workers.
-    pub cancels: Mutex<Vec<CancelHandle>>,
+    pub cancels: Arc<Mutex<Vec<CancelHandle>>>,
     /// Chunks left per table, to tell when a table is done.
     pub left: Mutex<Vec<(u32, u64)>>,
+    /// Bounds the bytes between the workers and the file.
+    pub budget: Arc<Budget>,
     /// Where blocks are encoded.
     pub encoders: Arc<EncoderPool>,
     /// Set when the dump has failed or was interrupted.
@@ -62,15 +66,16 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Reads chunks until none is left.
-pub async fn run(work: Arc<Work>, blocks: SyncSender<EncodedBlock>) -> Result<(), Error> {
+pub async fn run(work: Arc<Work>, blocks: SyncSender<ToWriter>) -> Result<(), Error> {
     let mut session = work.join().await?;
     loop {
         let Some(chunk) = locked(&work.chunks).pop_front() else { return Ok(()) };
         match read_chunk(&work, &session, &chunk, &blocks).await {
             // Somebody waits for the table behind our own lock, and everybody else behind him: a deadlock that the server
-            // cannot see. The leader has the lock already.
-            Err(Error::Table { source, .. }) if source.sqlstate() == Some(NO_LOCK) => {
+            // cannot see. The leader has that lock already.
+            Err(Error::NoLock) => {
                 locked(&work.refused).push(chunk);
+                drop(session);
                 session = work.join().await?;
             }
             done => done?,
@@ -79,8 +84,11 @@ pub async fn run(work: Arc<Work>, blocks: SyncSender<EncodedBlock>) -> Result<()
 }
 
 /// Reads the chunks that workers got no lock for, on the session that holds the locks.
-pub async fn run_refused(work: &Arc<Work>, blocks: &SyncSender<EncodedBlock>) -> Result<(), Error> {
+pub async fn run_refused(work: &Arc<Work>, blocks: &SyncSender<ToWriter>) -> Result<(), Error> {
     let refused = std::mem::take(&mut *locked(&work.refused));
+    if !refused.is_empty() {
+        work.snapshot.wait_for_locks().await?;
+    }
     for chunk in refused {
         read_chunk(work, work.snapshot.leader(), &chunk, blocks).await?;
     }
@@ -91,7 +99,7 @@ async fn read_chunk(
     work: &Arc<Work>,
     session: &Session,
     chunk: &Chunk,
-    blocks: &SyncSender<EncodedBlock>,
+    blocks: &SyncSender<ToWriter>,
 ) -> Result<(), Error> {
     let table = &work.catalog.tables[chunk.table as usize];
     let name = table.label();
@@ -109,7 +117,9 @@ async fn read_chunk(
         rows: 0,
     };
     let copied = pg::copy::copy_out(session, &statement, |bytes| reading.push(bytes)).await;
+    let untouched = reading.next.sequence == 0;
     let sent = copied.map_err(|error| match error {
+        Error::Server(source) if untouched && source.sqlstate() == Some(NO_LOCK) => Error::NoLock,
         Error::Server(source) => Error::Table { table: name.clone(), source },
         other => other,
     })?;
@@ -135,7 +145,7 @@ struct Reading<'a> {
     next: BlockPosition,
     number: u32,
     encoding: VecDeque<Encoding>,
-    blocks: &'a SyncSender<EncodedBlock>,
+    blocks: &'a SyncSender<ToWriter>,
     rows: u64,
 }
 
@@ -153,7 +163,8 @@ impl Reading<'_> {
         let rows = self.splitter.take();
         if rows.count > 0 {
             self.rows += rows.count;
-            self.encoding.push_back(self.work.encoders.start(self.number, self.next, rows.bytes));
+            let share = self.share(rows.bytes.len())?;
+            self.encoding.push_back(self.work.encoders.start(self.number, self.next, rows.bytes, share));
             self.next.sequence += 1;
         }
         while self.encoding.len() > ENCODING_AHEAD {
@@ -162,13 +173,26 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// Waits for memory; first for that which this worker itself holds.
+    fn share(&mut self, bytes: usize) -> Result<Share, Error> {
+        loop {
+            if let Some(share) = self.work.budget.try_take(bytes) {
+                return Ok(share);
+            }
+            if self.encoding.is_empty() {
+                return Ok(tokio::task::block_in_place(|| self.work.budget.take(bytes)));
+            }
+            self.hand_over_oldest()?;
+        }
+    }
+
     fn hand_over_oldest(&mut self) -> Result<(), Error> {
         let Some(oldest) = self.encoding.pop_front() else { return Ok(()) };
         // Both waits keep the memory bounded; they hold up this worker only.
         tokio::task::block_in_place(|| {
-            let block = oldest.wait()?;
+            let (block, share) = oldest.wait()?;
             self.work.monitor.report(Event::Advanced(block.info.raw_len));
-            self.blocks.send(block).map_err(|_| Error::Panicked("the writer"))
+            self.blocks.send(ToWriter::Block(block, share)).map_err(|_| Error::WriterGone)
         })
     }
 

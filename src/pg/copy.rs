@@ -11,6 +11,8 @@ use super::{Error, Result};
 
 const READING: &str = "reading rows";
 const WRITING: &str = "loading rows";
+/// Bytes in one message to the server: it takes at most 1 GiB at once, and a row may be as large (PostgreSQL 18, pqcomm.c).
+const MESSAGE_BYTES: usize = 1 << 20;
 
 /// Runs `COPY ... TO STDOUT` and gives its bytes to `sink`, piece by piece; where a piece ends means nothing.
 /// Returns the number of rows that the server says it sent.
@@ -91,6 +93,14 @@ impl<'a> CopyIn<'a> {
     ///
     /// The server's error as soon as it has arrived, with the line in `context`.
     pub async fn send(&mut self, bytes: Vec<u8>) -> Result<()> {
+        let mut bytes = Bytes::from(bytes);
+        while !bytes.is_empty() {
+            self.send_message(bytes.split_to(bytes.len().min(MESSAGE_BYTES))).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_message(&mut self, bytes: Bytes) -> Result<()> {
         if self.session.link.tap.errors() != self.errors {
             return Err(self.end().await.err().unwrap_or_else(|| Error::Protocol {
                 what: WRITING.to_owned(),
@@ -98,7 +108,7 @@ impl<'a> CopyIn<'a> {
                 statement: None,
             }));
         }
-        match self.sink.as_mut().send(Bytes::from(bytes)).await {
+        match self.sink.as_mut().send(bytes).await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.session.failure(WRITING, Some(&self.sql), error).await),
         }

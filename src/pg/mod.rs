@@ -20,8 +20,8 @@ mod version;
 
 pub use config::{ConnectArgs, ConnectConfig, Environment};
 pub use error::{Error, Result, ServerMessage};
-pub use open::CancelHandle;
-pub use session::Session;
+pub use open::{CancelHandle, cancel_all};
+pub use session::{Session, column};
 pub use settings::Purpose;
 pub use snapshot::{Snapshot, SnapshotOptions};
 pub use version::Version;

@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rustls::ClientConfig;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -78,6 +79,16 @@ impl Dialed {
         let stream = transport::negotiate(socket, &self.address, self.encryption, self.tls.as_ref()).await?;
         Ok(Tap::new(stream))
     }
+}
+
+/// How long [`cancel_all`] waits for servers to take the requests.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Cancels what several sessions are doing, for a clean-up: a server that cannot be reached in two seconds has lost the
+/// sessions anyway.
+pub async fn cancel_all(handles: Vec<CancelHandle>) {
+    let requests = join_all(handles.iter().map(CancelHandle::cancel));
+    let _ = tokio::time::timeout(CANCEL_PATIENCE, requests).await;
 }
 
 impl CancelHandle {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Row, Statement};
 
 use super::config::ConnectConfig;
@@ -210,6 +210,19 @@ impl Drop for Session {
             self.link.driver.abort();
         }
     }
+}
+
+/// The value of a column of one of our own queries.
+///
+/// # Errors
+///
+/// [`Error::Protocol`] if there is no such column, or the value is of another type.
+pub fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T> {
+    row.try_get(name).map_err(|error| Error::Protocol {
+        what: format!("reading the column {name}"),
+        cause: error.to_string(),
+        statement: None,
+    })
 }
 
 /// Statements are UTF8 here. A database without an encoding converts nothing and must not try.

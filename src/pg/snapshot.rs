@@ -9,7 +9,8 @@
 //!
 //! Somebody who wants to change a table queues behind the leader, and every session that has no lock on that table yet
 //! queues behind him: a deadlock that the server cannot see, because nobody but us knows that the leader waits for its
-//! workers. So sessions that join wait for locks only briefly (SQLSTATE 55P03). The leader itself never waits.
+//! workers. So sessions that join wait for locks only briefly (SQLSTATE 55P03), and the leader, which has the lock, reads for
+//! them. It can still have to wait for the lock on an index (a REINDEX): that ends by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,16 +27,16 @@ pub struct SnapshotOptions {
     pub lock_wait_timeout: Duration,
 }
 
-impl Default for SnapshotOptions {
-    fn default() -> Self {
-        Self { lock_wait_timeout: Duration::from_secs(30) }
-    }
-}
-
 /// A snapshot that is kept open, and locks on all tables in it.
 pub struct Snapshot {
-    id: String,
+    exported: Exported,
     leader: Session,
+}
+
+/// What a successful try comes to.
+struct Exported {
+    id: String,
+    time: i64,
     locked: BTreeSet<u32>,
 }
 
@@ -46,6 +47,9 @@ struct Search<'a> {
     lock_timeout_ms: u128,
 }
 
+const EXPORT: &str = "\
+    SELECT pg_catalog.pg_export_snapshot() AS id, \
+           (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8 AS time";
 const APPLICATION: &str = "pgsnap";
 /// How long a joined session waits for a lock, in milliseconds.
 const WORKER_LOCK_TIMEOUT_MS: u32 = 1000;
@@ -105,7 +109,7 @@ impl Snapshot {
         let mut last = String::new();
         for attempt in 1..=TRIES {
             match search.attempt().await {
-                Ok((id, locked)) => return Ok(Self { id, leader, locked }),
+                Ok(exported) => return Ok(Self { exported, leader }),
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Changed(what)) => {
                     tracing::info!("snapshot attempt {attempt}: {what}");
@@ -124,7 +128,7 @@ impl Snapshot {
     /// The exported snapshot's identifier, for `SET TRANSACTION SNAPSHOT`.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.exported.id
     }
 
     /// The session that holds the locks, inside the snapshot in a REPEATABLE READ READ ONLY transaction. The catalog is
@@ -147,13 +151,33 @@ impl Snapshot {
     /// OIDs of the ordinary and partitioned tables that are locked in ACCESS SHARE mode.
     #[must_use]
     pub fn locked(&self) -> &BTreeSet<u32> {
-        &self.locked
+        &self.exported.locked
     }
 
-    /// Whether the locks and the snapshot are still held. If not, nothing that is read from now on may be used.
+    /// The moment of the snapshot by the server's clock, in microseconds since 1970, UTC.
     #[must_use]
-    pub fn is_alive(&self) -> bool {
-        !self.leader.is_closed()
+    pub fn time(&self) -> i64 {
+        self.exported.time
+    }
+
+    /// Asks the leader whether the locks and the snapshot are still held: a connection that is lost may not be known to be
+    /// lost yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`]. Nothing that was read since the last confirmation may be used then.
+    pub async fn confirm(&self) -> Result<()> {
+        self.leader.query("confirming the snapshot", "SELECT", &[]).await.map(drop)
+    }
+
+    /// Lets the leader wait for locks as long as it takes: only the locks of the tables themselves are held, and the indexes
+    /// of one may be locked by a REINDEX.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn wait_for_locks(&self) -> Result<()> {
+        self.leader.execute("SET lock_timeout = 0").await
     }
 
     /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction. It waits a second for the lock
@@ -167,11 +191,11 @@ impl Snapshot {
         let sql = format!(
             "SET lock_timeout = {WORKER_LOCK_TIMEOUT_MS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
              SET TRANSACTION SNAPSHOT '{}'",
-            self.id
+            self.exported.id
         );
         match session.batch_as("joining the snapshot", &sql).await {
             Ok(()) => Ok(session),
-            Err(error) if !self.is_alive() => Err(Error::Snapshot {
+            Err(error) if self.leader.is_closed() => Err(Error::Snapshot {
                 what: error.to_string(),
                 advice: "the session that holds the snapshot was lost: look into the server's log",
                 sqlstate: error.sqlstate().map(str::to_owned),
@@ -182,8 +206,8 @@ impl Snapshot {
 }
 
 impl Search<'_> {
-    /// One try: lock, take the snapshot, check. The snapshot's identifier and the locked tables.
-    async fn attempt(&self) -> Result<(String, BTreeSet<u32>), Trouble> {
+    /// One try: lock, take the snapshot, check.
+    async fn attempt(&self) -> Result<Exported, Trouble> {
         self.leader
             .batch(&format!(
                 "SET lock_timeout = {}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -191,21 +215,20 @@ impl Search<'_> {
             ))
             .await?;
         let listed = self.lock_all().await?;
-        let exported = self
-            .leader
-            .query("exporting the snapshot", "SELECT pg_catalog.pg_export_snapshot() AS id", &[])
-            .await?;
-        let id = exported
-            .first()
-            .and_then(|row| row.try_get("id").ok())
-            .filter(|id: &String| id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'))
-            .ok_or_else(|| malformed("exporting the snapshot"))?;
+        let exported = self.leader.query("exporting the snapshot", EXPORT, &[]).await?;
+        let malformed_export = || malformed("exporting the snapshot");
+        let row = exported.first().ok_or_else(malformed_export)?;
+        let id: String = row.try_get("id").map_err(|_| malformed_export())?;
+        if !id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            return Err(malformed_export().into());
+        }
+        let time = row.try_get("time").map_err(|_| malformed_export())?;
         let seen = list(self.leader).await?;
         let late: Vec<&Relation> = seen.iter().filter(|relation| !listed.contains(&relation.oid)).collect();
         if !self.lock(&late).await? {
             return Err(Trouble::Changed("a table was dropped while it was being locked".to_owned()));
         }
-        Ok((id, self.check(seen).await?))
+        Ok(Exported { id, time, locked: self.check(seen).await? })
     }
 
     /// Locks tables until none is left unlocked. The OIDs that were listed.

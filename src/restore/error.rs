@@ -30,6 +30,15 @@ pub enum Error {
         /// Each thing, with what to do about it.
         missing: Vec<String>,
     },
+    /// The archive is damaged; nothing was changed.
+    #[error("the archive is damaged, nothing was restored:\n  {}", damages.join("\n  "))]
+    Damaged {
+        /// Each place.
+        damages: Vec<String>,
+    },
+    /// Something failed after the first change.
+    #[error("{0}\n  the target database holds a part of the archive: drop it before restoring again")]
+    Unfinished(Box<Error>),
     /// A statement of the archive failed.
     #[error("restoring {object}: {source}")]
     Statement {
@@ -71,10 +80,20 @@ pub enum Error {
         /// Digest of the rows in the archive.
         expected_digest: String,
     },
+    /// The server counts other rows than were sent.
+    #[error("loading table {table}: {sent} rows were sent and the server took {taken}")]
+    RowCount {
+        /// Schema and name.
+        table: String,
+        /// Rows sent.
+        sent: u64,
+        /// Rows that the server counted.
+        taken: u64,
+    },
     /// A thread ended without a result.
     #[error("{0} ended unexpectedly. This is a bug in pgsnap")]
     Panicked(&'static str),
     /// Somebody asked it to stop.
-    #[error("interrupted; the target database holds a part of the archive: drop it before restoring again")]
+    #[error("interrupted")]
     Interrupted,
 }

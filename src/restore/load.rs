@@ -51,10 +51,12 @@ async fn copy_blocks(
         copy.send(BINARY_HEADER.to_vec()).await.map_err(failed)?;
     }
     let index = &shared.archive.index().tables[number as usize];
+    let mut sent = 0;
     let mut decoder = BlockDecoder::new(shared.archive.header().id)?;
     for block in &index.blocks[blocks] {
         let mut rows = Vec::new();
         tokio::task::block_in_place(|| decoder.decode(table, shared.archive.block(block)?, &mut rows))?;
+        sent += u64::from(block.rows);
         let bytes = rows.len() as u64;
         copy.send(rows).await.map_err(failed)?;
         shared.monitor.report(Event::Advanced(bytes));
@@ -62,7 +64,10 @@ async fn copy_blocks(
     if table.transfer == Transfer::Binary {
         copy.send(BINARY_TRAILER.to_vec()).await.map_err(failed)?;
     }
-    copy.finish().await.map_err(failed)?;
+    let taken = copy.finish().await.map_err(failed)?;
+    if taken != sent {
+        return Err(Error::RowCount { table: table.label(), sent, taken });
+    }
     Ok(())
 }
 

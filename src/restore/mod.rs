@@ -10,7 +10,8 @@ mod plan;
 mod preflight;
 mod schedule;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -18,8 +19,9 @@ use tokio::task::JoinSet;
 pub use error::Error;
 pub use options::RestoreOptions;
 
+use crate::archive::check::{self, Depth};
 use crate::archive::{Archive, Entry, Pass};
-use crate::pg::{self, ConnectConfig, Purpose, Session};
+use crate::pg::{self, CancelHandle, ConnectConfig, Purpose, Session};
 use crate::progress::{Event, Monitor};
 use crate::sql;
 use plan::{Action, Task};
@@ -29,8 +31,6 @@ use schedule::Schedule;
 const DEADLOCK_TRIES: usize = 5;
 /// deadlock_detected
 const DEADLOCK: &str = "40P01";
-/// How long the clean-up after a failure waits for the server to take a cancel request.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a restore has done.
 #[derive(Debug, Clone)]
@@ -54,9 +54,27 @@ struct Shared {
     archive: Arc<Archive>,
     options: RestoreOptions,
     monitor: Arc<dyn Monitor>,
+    /// Ends the statements of all sessions.
+    cancels: Mutex<Vec<CancelHandle>>,
+}
+
+impl Shared {
+    async fn connect(&self, config: &ConnectConfig) -> Result<Session, Error> {
+        let session = Session::connect(config, Purpose::Restore, "pgsnap").await?;
+        self.cancels.lock().unwrap_or_else(PoisonError::into_inner).push(session.cancel_handle());
+        Ok(session)
+    }
+
+    fn step(&self, step: &str) {
+        self.monitor.report(Event::Step(step.to_owned()));
+    }
 }
 
 /// Restores an archive into an empty database. `interrupt` ends it early. Needs a multi-threaded tokio runtime.
+///
+/// # Errors
+///
+/// [`Error::Unfinished`] once something was changed; after any other error the target is as it was.
 pub async fn run(
     config: &ConnectConfig,
     archive: Arc<Archive>,
@@ -64,55 +82,78 @@ pub async fn run(
     monitor: Arc<dyn Monitor>,
     interrupt: impl Future<Output = ()>,
 ) -> Result<RestoreSummary, Error> {
-    let shared = Arc::new(Shared { archive, options: options.clone(), monitor });
-    tokio::select! {
-        result = restore(config, &shared) => result,
-        () = interrupt => Err(Error::Interrupted),
-    }
-}
-
-async fn restore(config: &ConnectConfig, shared: &Arc<Shared>) -> Result<RestoreSummary, Error> {
     let started = Instant::now();
-    let step = |text: &str| shared.monitor.report(Event::Step(text.to_owned()));
-    let archive = &shared.archive;
-    let (catalog, index) = (archive.catalog(), archive.index());
-    let session = connect(config).await?;
-    step("checking the target");
-    preflight::check(&session, catalog, &shared.options).await?;
-    let plan = plan::plan(catalog, index, shared.options.jobs, shared.options.verify, |entry| {
-        wanted(entry, &shared.options)
-    });
-
-    step("creating objects");
-    execute_all(shared, &session, &plan.pre_data).await?;
-    step("loading rows, building indexes and constraints");
-    let rows: u64 = index.tables.iter().map(|table| table.rows).sum();
-    let bytes: u64 = index.tables.iter().map(|table| table.raw_bytes).sum();
-    shared.monitor.report(Event::Total(bytes));
-    let tasks = plan.tasks.len();
-    run_tasks(config, shared, plan.tasks).await?;
-    step("restoring privileges");
-    execute_all(shared, &session, &plan.acls).await?;
-    step("refreshing materialized views");
-    execute_all(shared, &session, &plan.last).await?;
-    tracing::debug!(tasks, "all tasks of the plan are done");
+    let shared = Arc::new(Shared { archive, options: options.clone(), monitor, cancels: Mutex::default() });
+    let mut interrupt = std::pin::pin!(interrupt);
+    let checked = tokio::select! {
+        checked = check(config, &shared) => checked,
+        () = &mut interrupt => Err(Error::Interrupted),
+    };
+    let (session, workers) = checked?;
+    let restored = tokio::select! {
+        restored = restore(&shared, session, workers) => restored,
+        () = interrupt => Err(Error::Interrupted),
+    };
+    if let Err(error) = restored {
+        let cancels = std::mem::take(&mut *shared.cancels.lock().unwrap_or_else(PoisonError::into_inner));
+        pg::cancel_all(cancels).await;
+        return Err(Error::Unfinished(Box::new(error)));
+    }
+    let tables = &shared.archive.index().tables;
+    let entries = &shared.archive.catalog().entries;
     Ok(RestoreSummary {
-        objects: catalog.entries.iter().filter(|entry| wanted(entry, &shared.options)).count(),
-        tables: catalog.tables.len(),
-        rows,
-        bytes,
-        verified: shared.options.verify,
+        objects: entries.iter().filter(|entry| wanted(entry, options)).count(),
+        tables: tables.len(),
+        rows: tables.iter().map(|table| table.rows).sum(),
+        bytes: tables.iter().map(|table| table.raw_bytes).sum(),
+        verified: options.verify,
         elapsed: started.elapsed(),
     })
+}
+
+/// Everything that can be known before the first change: the archive, the target, and that there are connections enough.
+async fn check(config: &ConnectConfig, shared: &Arc<Shared>) -> Result<(Session, Vec<Session>), Error> {
+    shared.step("checking the archive");
+    let checking = Arc::clone(shared);
+    let checked = tokio::task::spawn_blocking(move || {
+        let threads = available_parallelism().map_or(1, usize::from);
+        check::check(&checking.archive, Depth::Full, threads, &mut |_, _| ())
+    });
+    if let Err(damages) = checked.await.map_err(|_| Error::Panicked("checking the archive"))? {
+        return Err(Error::Damaged { damages: damages.iter().map(ToString::to_string).collect() });
+    }
+    shared.step("checking the target");
+    let session = shared.connect(config).await?;
+    preflight::check(&session, shared.archive.catalog(), &shared.options).await?;
+    let mut workers = Vec::new();
+    for _ in 0..shared.options.jobs {
+        workers.push(shared.connect(config).await?);
+    }
+    Ok((session, workers))
+}
+
+async fn restore(shared: &Arc<Shared>, session: Session, workers: Vec<Session>) -> Result<(), Error> {
+    let (catalog, index) = (shared.archive.catalog(), shared.archive.index());
+    let options = &shared.options;
+    let plan = plan::plan(catalog, index, options.jobs, options.verify, |entry| wanted(entry, options));
+    shared.step("creating objects");
+    execute_all(shared, &session, &plan.pre_data).await?;
+    shared.step("loading rows, building indexes and constraints");
+    shared.monitor.report(Event::Total(index.tables.iter().map(|table| table.raw_bytes).sum()));
+    run_tasks(shared, workers, plan.tasks).await?;
+    shared.step("restoring privileges");
+    execute_all(shared, &session, &plan.acls).await?;
+    shared.step("refreshing materialized views");
+    execute_all(shared, &session, &plan.last).await?;
+    // Commits did not wait for the disk until now. This one does, and takes all earlier ones along.
+    session.batch("SET synchronous_commit = on").await?;
+    session.batch("SELECT pg_catalog.pg_logical_emit_message(true, 'pgsnap', 'restored')").await?;
+    Ok(())
 }
 
 /// Whether the options let an entry through.
 fn wanted(entry: &Entry, options: &RestoreOptions) -> bool {
     options.privileges || entry.pass != Pass::Acl
-}
-
-async fn connect(config: &ConnectConfig) -> Result<Session, Error> {
-    Ok(Session::connect(config, Purpose::Restore, "pgsnap").await?)
 }
 
 async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {
@@ -157,15 +198,8 @@ async fn execute_one(session: &Session, statement: &str) -> Result<(), pg::Error
     session.execute(statement).await
 }
 
-/// Carries out the graph with the workers; the first error stops all of them.
-async fn run_tasks(config: &ConnectConfig, shared: &Arc<Shared>, tasks: Vec<Task>) -> Result<(), Error> {
-    let mut idle = Vec::new();
-    let mut cancels = Vec::new();
-    for _ in 0..shared.options.jobs.min(tasks.len()) {
-        let session = connect(config).await?;
-        cancels.push(session.cancel_handle());
-        idle.push(session);
-    }
+/// Carries out the graph with the workers; the first error ends it.
+async fn run_tasks(shared: &Arc<Shared>, mut idle: Vec<Session>, tasks: Vec<Task>) -> Result<(), Error> {
     let mut schedule = Schedule::new(tasks);
     let mut running = JoinSet::new();
     while !schedule.is_done() {
@@ -177,20 +211,9 @@ async fn run_tasks(config: &ConnectConfig, shared: &Arc<Shared>, tasks: Vec<Task
             running.spawn(run_task(Arc::clone(shared), session, place, task));
         }
         let ended = running.join_next().await.unwrap_or(Ok(Err(Error::Panicked("the plan"))));
-        match ended.unwrap_or(Err(Error::Panicked("a worker"))) {
-            Ok((place, session)) => {
-                schedule.finish(place);
-                idle.push(session);
-            }
-            Err(error) => {
-                for cancel in &cancels {
-                    // A server that cannot be reached has no statement of ours to cancel.
-                    let _ = tokio::time::timeout(CANCEL_PATIENCE, cancel.cancel()).await;
-                }
-                running.shutdown().await;
-                return Err(error);
-            }
-        }
+        let (place, session) = ended.unwrap_or(Err(Error::Panicked("a worker")))?;
+        schedule.finish(place);
+        idle.push(session);
     }
     Ok(())
 }

@@ -13,6 +13,9 @@ const LOAD_PART_BYTES: u64 = 256 << 20;
 /// Kinds of entries that others lock. A kind that is not here is never locked by plan, only by the server.
 const RELATIONS: [&str; 2] = ["TABLE", "MATERIALIZED VIEW"];
 
+/// The kind that must wait until the table has been read back: from then on the owner may not see every row.
+const ROW_SECURITY: &str = "ROW SECURITY";
+
 /// Something one worker does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -77,6 +80,7 @@ pub fn plan(
         tasks: Vec::new(),
         of_entry: BTreeMap::new(),
         data_of: data_of(catalog),
+        verify_of: BTreeMap::new(),
     };
     for (place, entry) in catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry)) {
         match (entry.pass, entry.section) {
@@ -115,6 +119,8 @@ struct Builder<'a> {
     /// The tasks that must have ended when something depends on the entry.
     of_entry: BTreeMap<usize, Vec<usize>>,
     data_of: BTreeMap<usize, usize>,
+    /// The task that reads back the table of this entry.
+    verify_of: BTreeMap<usize, usize>,
 }
 
 impl Builder<'_> {
@@ -152,12 +158,13 @@ impl Builder<'_> {
         }
         if self.verify {
             let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
-            self.push(Task {
+            let verify = self.push(Task {
                 action: Action::Verify { table },
                 after: loads.clone(),
                 locks,
                 weight: index.raw_bytes,
             });
+            self.verify_of.extend(own.iter().map(|table| (*table, verify)));
         }
         loads
     }
@@ -177,7 +184,10 @@ impl Builder<'_> {
             lock => self.relations(entry).map(|relation| (relation, lock)).collect(),
         };
         let weight = locks.iter().map(|(table, _)| self.bytes_of(*table)).sum();
-        let after = self.after(entry);
+        let mut after = self.after(entry);
+        if entry.kind == ROW_SECURITY {
+            after.extend(dependencies(entry).filter_map(|table| self.verify_of.get(&table)));
+        }
         self.push(Task { action: Action::Execute(place), after, locks, weight })
     }
 

@@ -1,8 +1,10 @@
 //! What must be true of the target before the first change, told all at once.
 
+use std::collections::BTreeSet;
+
 use super::{Error, RestoreOptions};
 use crate::archive::Catalog;
-use crate::pg::Session;
+use crate::pg::{Session, column};
 
 /// Refuses a target that is not empty or that lacks something the archive needs.
 pub async fn check(session: &Session, catalog: &Catalog, options: &RestoreOptions) -> Result<(), Error> {
@@ -15,11 +17,22 @@ pub async fn check(session: &Session, catalog: &Catalog, options: &RestoreOption
             "the archive comes from PostgreSQL {from} and this server is {to}: restore into a server of version {from} or newer"
         ));
     }
+    if let Some(encoding) = other_encoding(session, &source.encoding) {
+        missing.push(encoding);
+    }
     missing.extend(missing_extensions(session, catalog).await?);
+    missing.extend(missing_tablespaces(session, catalog).await?);
     if options.owners || options.privileges {
         missing.extend(missing_roles(session, &source.roles).await?);
     }
     if missing.is_empty() { Ok(()) } else { Err(Error::Preflight { missing }) }
+}
+
+/// The server converts to UTF8; any other encoding may not have every character, and that would show in the middle of the load.
+fn other_encoding(session: &Session, source: &str) -> Option<String> {
+    let target = session.server_encoding();
+    let fits = target == source || (target == "UTF8" && source != "SQL_ASCII");
+    (!fits).then(|| format!("the archive's encoding is {source} and the database's is {target}: create it with -E {source} -T template0"))
 }
 
 /// Schemas that are nobody's own, as a condition on `n.nspname`.
@@ -36,34 +49,33 @@ async fn refuse_user_objects(session: &Session) -> Result<(), Error> {
     let statement = format!(
         "SELECT pg_catalog.count(*) AS count, pg_catalog.string_agg(name, ', ') FILTER (WHERE place <= 3) AS examples, \
          pg_catalog.current_database()::text AS database \
-         FROM (SELECT name, pg_catalog.row_number() OVER (ORDER BY name) AS place FROM ({} UNION ALL {} UNION ALL {} \
+         FROM (SELECT name, pg_catalog.row_number() OVER (ORDER BY name) AS place FROM ({} UNION ALL {} UNION ALL {} UNION ALL {} UNION ALL {} \
          UNION ALL SELECT 'schema ' || pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_namespace n \
          WHERE {USER_SCHEMA} AND n.nspname <> 'public' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
          WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid AND d.deptype = 'e')) objects) numbered",
         own(
             "pg_class",
-            "o.relkind NOT IN ('i', 'I', 't', 'c') AND",
+            "o.relkind NOT IN ('i', 'I', 't') AND",
             "o.oid::pg_catalog.regclass::text",
             "relnamespace"
         ),
         own("pg_proc", "", "o.oid::pg_catalog.regprocedure::text", "pronamespace"),
         own(
             "pg_type",
-            "o.typtype IN ('e', 'd', 'r') AND",
+            "o.typtype IN ('b', 'e', 'd', 'r') AND",
             "'type ' || pg_catalog.format_type(o.oid, NULL)",
             "typnamespace"
         ),
+        own("pg_operator", "", "'operator ' || o.oid::pg_catalog.regoperator", "oprnamespace"),
+        own("pg_collation", "", "'collation ' || pg_catalog.quote_ident(o.collname)", "collnamespace"),
     );
     let rows = session.query("look for objects in the target", &statement, &[]).await?;
     for row in rows {
-        let count: i64 = row.get("count");
+        let count: i64 = column(&row, "count")?;
         if count > 0 {
-            let examples: Option<String> = row.get("examples");
-            return Err(Error::NotEmpty {
-                database: row.get("database"),
-                count,
-                examples: examples.unwrap_or_default(),
-            });
+            let examples: Option<String> = column(&row, "examples")?;
+            let database = column(&row, "database")?;
+            return Err(Error::NotEmpty { database, count, examples: examples.unwrap_or_default() });
         }
     }
     Ok(())
@@ -80,20 +92,43 @@ async fn missing_extensions(session: &Session, catalog: &Catalog) -> Result<Vec<
             &[&names],
         )
         .await?;
-    let sentence = |row: &tokio_postgres::Row| {
-        let name: String = row.get("name");
+    let sentence = |row: &tokio_postgres::Row| -> Result<String, Error> {
+        let name: String = column(row, "name")?;
         let version = catalog
             .source
             .extensions
             .iter()
             .find(|extension| extension.name == name)
             .map(|e| e.version.as_str());
-        format!(
+        Ok(format!(
             "extension {name} (version {} at the source) is not available: install it on the server",
             version.unwrap_or("?")
-        )
+        ))
     };
-    Ok(rows.iter().map(sentence).collect())
+    rows.iter().map(sentence).collect()
+}
+
+async fn missing_tablespaces(session: &Session, catalog: &Catalog) -> Result<Vec<String>, Error> {
+    let named: BTreeSet<&str> = catalog
+        .entries
+        .iter()
+        .filter_map(|entry| entry.tablespace.as_deref())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let named: Vec<&str> = named.into_iter().collect();
+    let rows = session
+        .query(
+            "look for tablespaces at the target",
+            "SELECT w.name FROM pg_catalog.unnest($1::text[]) AS w(name) \
+             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_tablespace t WHERE t.spcname = w.name) ORDER BY w.name",
+            &[&named],
+        )
+        .await?;
+    let sentence = |row: &tokio_postgres::Row| -> Result<String, Error> {
+        let name: String = column(row, "name")?;
+        Ok(format!("tablespace {name} does not exist: create it"))
+    };
+    rows.iter().map(sentence).collect()
 }
 
 async fn missing_roles(session: &Session, roles: &[String]) -> Result<Vec<String>, Error> {
@@ -105,9 +140,9 @@ async fn missing_roles(session: &Session, roles: &[String]) -> Result<Vec<String
             &[&roles],
         )
         .await?;
-    let sentence = |row: &tokio_postgres::Row| {
-        let name: String = row.get("name");
-        format!("role {name} does not exist: create it, or restore with --no-owner --no-privileges")
+    let sentence = |row: &tokio_postgres::Row| -> Result<String, Error> {
+        let name: String = column(row, "name")?;
+        Ok(format!("role {name} does not exist: create it, or restore with --no-owner --no-privileges"))
     };
-    Ok(rows.iter().map(sentence).collect())
+    rows.iter().map(sentence).collect()
 }

@@ -162,7 +162,7 @@ fn bound(column: &Column, value: &Option<Vec<u8>>) -> Option<String> {
     value.as_ref().map(|value| column.value.render(value))
 }
 
-/// The JSON object of docs/inspect-json.md.
+/// The JSON object of docs/inspecting.md.
 fn describe(args: &Inspect, archive: &Archive, damages: &[Damage]) -> Value {
     let source = &archive.catalog().source;
     let tables = archive.catalog().tables.iter().zip(&archive.index().tables);

@@ -29,6 +29,12 @@ use report::{Reporter, tell, tell_error};
 static SIGNAL: AtomicU8 = AtomicU8::new(0);
 
 fn main() -> ExitCode {
+    if std::env::args_os().any(|argument| holds_password(&argument.to_string_lossy())) {
+        tell(
+            "pgsnap: error: a password on the command line is visible to everybody on this machine: use ~/.pgpass, PGPASSWORD or DATABASE_URL",
+        );
+        return ExitCode::from(Class::Usage as u8);
+    }
     let cli = Cli::parse();
     let as_json = match &cli.command {
         Command::Dump(Dump { output, .. }) | Command::Restore(Restore { output, .. }) => output.json,
@@ -74,7 +80,7 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
     });
     reporter.finish();
     let summary = summary??;
-    show(&summary::dump(&summary, args.output.json));
+    show(&summary::dump(&summary, args.output.json))?;
     Ok(dump_verdict(&summary, &args.output))
 }
 
@@ -110,14 +116,14 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     });
     reporter.finish();
     let summary = summary??;
-    show(&summary::restore(&summary, args.output.json));
+    show(&summary::restore(&summary, args.output.json))?;
     Ok(0)
 }
 
 fn run_inspect(args: &Inspect) -> Result<u8, Error> {
     let archive = Archive::open(&args.archive)?;
     let report = inspect::inspect(args, &archive);
-    show(&report.text);
+    show(&report.text)?;
     for damage in &report.damages {
         tell(&format!("pgsnap: {}", text::name(&damage.to_string())));
     }
@@ -174,7 +180,7 @@ fn with_runtime<T>(
             runtime.shutdown_timeout(Duration::from_secs(2));
             result
         }
-        _ => Err(Error::Dump(dump::Error::Panicked("starting the runtime"))),
+        (Err(error), _) | (_, Err(error)) => Err(Error::Threads(error)),
     }
 }
 
@@ -206,10 +212,31 @@ async fn next_signal() -> u8 {
 }
 
 /// Text on stdout. A reader that has gone away, as `head` does, is no error of ours.
-fn show(text: &str) {
-    if let Err(error) = std::io::stdout().write_all(text.as_bytes())
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        tell(&format!("pgsnap: could not write to stdout: {error}"));
+fn show(text: &str) -> Result<(), Error> {
+    let mut stdout = std::io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Stdout(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A password in the arguments is in every process list by now. Wherever it stands: it must not be in a message too.
+fn holds_password(argument: &str) -> bool {
+    let authority =
+        argument.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or(""));
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_arguments_are_seen_wherever_they_stand() {
+        assert!(holds_password("postgres://u:secret@host/db"));
+        assert!(holds_password("--dbname=postgresql://u:se@cret@host"));
+        for plain in ["postgres://u@host/db", "postgres://host:5432/a@b", "a:b@c", "/tmp/x", "-f"] {
+            assert!(!holds_password(plain), "{plain}");
+        }
     }
 }

@@ -69,9 +69,6 @@ impl Monitor for Reporter {
             (Event::Total(bytes), Style::Bar(bar)) => bar.set_length(bytes),
             (Event::Advanced(bytes), Style::Bar(bar)) => bar.inc(bytes),
             (Event::Done(what), _) if self.verbose => self.line(&format!("pgsnap: {}", text::name(&what))),
-            (Event::Warning(warning), _) if !self.quiet => {
-                self.line(&format!("pgsnap: warning: {}", text::name(&warning)))
-            }
             _ => {}
         }
     }
@@ -92,7 +89,6 @@ fn as_json(event: &Event) -> serde_json::Value {
         Event::Total(bytes) => json!({"type": "total", "bytes": bytes}),
         Event::Advanced(bytes) => json!({"type": "advanced", "bytes": bytes}),
         Event::Done(what) => json!({"type": "done", "what": what}),
-        Event::Warning(warning) => json!({"type": "warning", "message": warning}),
     }
 }
 

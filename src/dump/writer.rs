@@ -1,0 +1,69 @@
+//! The one writer: the thread that owns the archive file.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use tokio::task::JoinHandle;
+
+use super::Error;
+use super::budget::Share;
+use super::publish::storage;
+use crate::archive::{ArchiveWriter, Catalog, EncodedBlock, Header, Stats};
+
+/// Blocks that may wait for the writer, beside the budget of bytes.
+const QUEUE: usize = 64;
+const BUFFER: usize = 1 << 20;
+
+/// What the writer is told.
+pub enum ToWriter {
+    /// Appends a block.
+    Block(EncodedBlock, Share),
+    /// Everything has been appended. Only this makes an archive of the file.
+    Finish,
+}
+
+/// The running writer.
+pub struct Writer(JoinHandle<Result<Stats, Error>>);
+
+impl Writer {
+    /// Starts it; it ends when told to finish, or when nobody can tell it any more.
+    pub fn start(
+        file: File,
+        path: PathBuf,
+        header: Header,
+        catalog: Arc<Catalog>,
+    ) -> (Self, SyncSender<ToWriter>) {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = tokio::task::spawn_blocking(move || write(file, path, &header, &catalog, receiver));
+        (Writer(thread), sender)
+    }
+
+    /// Waits for its end.
+    pub async fn join(self) -> Result<Stats, Error> {
+        self.0.await.unwrap_or(Err(Error::Panicked("the writer")))
+    }
+}
+
+fn write(
+    file: File,
+    path: PathBuf,
+    header: &Header,
+    catalog: &Catalog,
+    told: Receiver<ToWriter>,
+) -> Result<Stats, Error> {
+    let mut archive = ArchiveWriter::create(BufWriter::with_capacity(BUFFER, file), header, catalog)?;
+    for message in told {
+        match message {
+            ToWriter::Block(block, _share) => archive.append(&block)?,
+            ToWriter::Finish => {
+                let (mut file, stats) = archive.finish()?;
+                file.flush().map_err(storage("write to", &path))?;
+                return Ok(stats);
+            }
+        }
+    }
+    Err(Error::Interrupted)
+}
