@@ -1,1 +1,185 @@
-//! One enum over the layers' errors.
+//! One enum over the layers' errors, and what each means for whoever called the program.
+
+use crate::{archive, catalog, dump, pg, restore};
+
+/// Any error of the library.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection was described wrongly or could not be made.
+    #[error(transparent)]
+    Server(#[from] pg::Error),
+    /// The archive cannot be read.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// A dump failed.
+    #[error(transparent)]
+    Dump(#[from] dump::Error),
+    /// A restore failed.
+    #[error(transparent)]
+    Restore(#[from] restore::Error),
+}
+
+/// The classes of errors; each is an exit code of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Class {
+    /// Failed for a reason that has no class of its own.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// The archive is damaged or is no archive.
+    Damaged = 3,
+    /// Done with loss, or differences were found.
+    Loss = 4,
+    /// Connect, authentication, TLS, too many connections.
+    Connect = 5,
+    /// No consistent snapshot.
+    Snapshot = 6,
+    /// Space, I/O, permissions; here or on the server.
+    Storage = 7,
+    /// Refused: target not empty, version, feature, extension, role or privilege missing.
+    Refused = 9,
+    /// A bug of ours.
+    Bug = 70,
+}
+
+impl Class {
+    /// Its name in messages for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Failed => "failed",
+            Class::Usage => "usage",
+            Class::Damaged => "damaged",
+            Class::Loss => "loss",
+            Class::Connect => "connect",
+            Class::Snapshot => "snapshot",
+            Class::Storage => "storage",
+            Class::Refused => "refused",
+            Class::Bug => "bug",
+        }
+    }
+}
+
+impl Error {
+    /// The class, and with it the exit code.
+    pub fn class(&self) -> Class {
+        match self {
+            Error::Server(error) => server_class(error),
+            Error::Archive(error) => archive_class(error),
+            Error::Dump(error) => dump_class(error),
+            Error::Restore(error) => restore_class(error),
+        }
+    }
+
+    /// The SQLSTATE, where the server gave one.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.server()?.sqlstate()
+    }
+
+    /// The object concerned, where it is one.
+    pub fn object(&self) -> Option<&str> {
+        match self {
+            Error::Dump(
+                dump::Error::Table { table, .. }
+                | dump::Error::Stream { table, .. }
+                | dump::Error::RowCount { table, .. },
+            ) => Some(table),
+            Error::Restore(restore::Error::Statement { object, .. }) => Some(object),
+            Error::Restore(
+                restore::Error::Load { table, .. }
+                | restore::Error::ReadBack { table, .. }
+                | restore::Error::Different { table, .. },
+            ) => Some(table),
+            _ => None,
+        }
+    }
+
+    fn server(&self) -> Option<&pg::Error> {
+        match self {
+            Error::Server(error)
+            | Error::Dump(
+                dump::Error::Server(error)
+                | dump::Error::Table { source: error, .. }
+                | dump::Error::Catalog(catalog::Error::Server(error)),
+            )
+            | Error::Restore(
+                restore::Error::Server(error)
+                | restore::Error::Statement { source: error, .. }
+                | restore::Error::Load { source: error, .. },
+            ) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+fn server_class(error: &pg::Error) -> Class {
+    match error {
+        pg::Error::Usage(_) => Class::Usage,
+        pg::Error::Connect { .. }
+        | pg::Error::PasswordRequired { .. }
+        | pg::Error::Auth { .. }
+        | pg::Error::Tls { .. }
+        | pg::Error::TooManyConnections { .. }
+        | pg::Error::NoSuchDatabase { .. }
+        | pg::Error::Lost { .. } => Class::Connect,
+        pg::Error::UnsupportedServer { .. } => Class::Refused,
+        pg::Error::Snapshot { .. } | pg::Error::LockTimeout { .. } => Class::Snapshot,
+        pg::Error::Server { .. } | pg::Error::Protocol { .. } => match error.sqlstate() {
+            // disk_full
+            Some("53100") => Class::Storage,
+            // insufficient_privilege, feature_not_supported
+            Some("42501" | "0A000") => Class::Refused,
+            // serialization_failure: on a standby, a conflict with recovery
+            Some("40001") => Class::Snapshot,
+            _ => Class::Failed,
+        },
+    }
+}
+
+fn archive_class(error: &archive::Error) -> Class {
+    match error {
+        archive::Error::Open { .. } | archive::Error::Write { .. } => Class::Storage,
+        archive::Error::Version { .. } | archive::Error::Features { .. } => Class::Refused,
+        archive::Error::NotReversible { .. } | archive::Error::Order { .. } => Class::Bug,
+        archive::Error::Compression { .. }
+        | archive::Error::Serialize { .. }
+        | archive::Error::Memory { .. }
+        | archive::Error::Limit { .. }
+        | archive::Error::Random { .. } => Class::Failed,
+        _ => Class::Damaged,
+    }
+}
+
+fn dump_class(error: &dump::Error) -> Class {
+    match error {
+        dump::Error::Server(error)
+        | dump::Error::Table { source: error, .. }
+        | dump::Error::Catalog(catalog::Error::Server(error)) => match error {
+            // A lost session takes its snapshot with it.
+            pg::Error::Lost { .. } => Class::Snapshot,
+            error => server_class(error),
+        },
+        dump::Error::Catalog(_)
+        | dump::Error::Panicked(_)
+        | dump::Error::Stream { .. }
+        | dump::Error::RowCount { .. } => Class::Bug,
+        dump::Error::Archive(error) => archive_class(error),
+        dump::Error::Exists { .. } => Class::Refused,
+        dump::Error::Storage { .. } => Class::Storage,
+        dump::Error::SnapshotLost => Class::Snapshot,
+        dump::Error::Interrupted => Class::Failed,
+    }
+}
+
+fn restore_class(error: &restore::Error) -> Class {
+    match error {
+        restore::Error::Server(error)
+        | restore::Error::Statement { source: error, .. }
+        | restore::Error::Load { source: error, .. } => server_class(error),
+        restore::Error::Archive(error) => archive_class(error),
+        restore::Error::NotEmpty { .. } | restore::Error::Preflight { .. } => Class::Refused,
+        restore::Error::Different { .. } => Class::Loss,
+        restore::Error::ReadBack { .. } | restore::Error::Panicked(_) => Class::Bug,
+        restore::Error::Interrupted => Class::Failed,
+    }
+}

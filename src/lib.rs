@@ -17,3 +17,6 @@ pub mod progress;
 #[cfg(feature = "postgres")]
 pub mod restore;
 pub mod sql;
+
+#[cfg(feature = "postgres")]
+pub use error::{Class, Error};

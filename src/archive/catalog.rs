@@ -183,6 +183,21 @@ impl Table {
     }
 }
 
+impl Entry {
+    /// `schema.name` or, for what is in no schema, the name; not quoted for SQL.
+    pub fn qualified_name(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Kind and name, for messages.
+    pub fn label(&self) -> String {
+        format!("{} {}", self.kind, self.qualified_name())
+    }
+}
+
 impl Catalog {
     /// Whether the parts agree with each other; both writer and reader ask.
     pub(super) fn validate(&self) -> Result<(), Error> {

@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn each_method_and_back() {
-        assert_eq!(written(&[], true), []);
+        assert_eq!(written(&[], true), [] as [u8; 0]);
         assert_eq!(written(&[7; 100], true), [REPEAT, 7]);
         assert_eq!(written(b"abc", true), [STORED, b'a', b'b', b'c']);
         let text = b"the quick brown fox ".repeat(50);

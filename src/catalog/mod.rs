@@ -1,1 +1,26 @@
-//! The catalog layer.
+//! What is in the database: every object of the kinds in [`kinds`], with its statements, its place in the restore
+//! order, its owner, comment and ACL.
+//!
+//! Only `introspect` talks to the server; everything else is functions from rows to values.
+
+mod acl;
+mod class;
+mod comments;
+mod dependencies;
+mod error;
+mod introspect;
+mod inventory;
+pub mod kinds;
+mod object;
+mod order;
+mod row;
+mod transfer;
+mod uncovered;
+
+pub use error::Error;
+pub use introspect::introspect;
+pub use object::{
+    Attribute, Draft, Inventory, Item, Lock, Object, ObjectId, Pass, Piece, Relation, Repair, Section, Shape,
+    Statement, ValueKind,
+};
+pub use row::{Results, Row, Value};

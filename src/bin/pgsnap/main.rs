@@ -1,1 +1,215 @@
-fn main() {}
+//! The program: arguments in, exit code out. Everything it can do is in the library.
+
+mod args;
+mod inspect;
+mod report;
+mod summary;
+mod text;
+
+use std::io::{ErrorKind, Write};
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::Parser;
+use pgsnap::archive::Archive;
+use pgsnap::dump::{self, DumpOptions, DumpSummary};
+use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
+use pgsnap::restore::{self, RestoreOptions};
+use pgsnap::{Class, Error};
+use tokio::signal::unix::{SignalKind, signal};
+
+use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore};
+use report::{Reporter, tell, tell_error};
+
+/// The number of the signal that ended the work, or 0.
+static SIGNAL: AtomicU8 = AtomicU8::new(0);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let as_json = match &cli.command {
+        Command::Dump(Dump { output, .. }) | Command::Restore(Restore { output, .. }) => output.json,
+        Command::Inspect(inspect) => inspect.json,
+    };
+    let done = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
+        Command::Dump(args) => run_dump(args),
+        Command::Restore(args) => run_restore(args),
+        Command::Inspect(args) => run_inspect(&args),
+    }));
+    let code = match done {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            tell_error(error.class(), Some(&error), &error.to_string(), as_json);
+            error.class() as u8
+        }
+        Err(_) => {
+            tell_error(Class::Bug, None, "a bug in pgsnap: it panicked, see above", as_json);
+            Class::Bug as u8
+        }
+    };
+    match SIGNAL.load(Ordering::Relaxed) {
+        0 => ExitCode::from(code),
+        signal => ExitCode::from(128 + signal),
+    }
+}
+
+fn run_dump(args: Dump) -> Result<u8, Error> {
+    report::start_log(&args.output);
+    let mut config = config(&args.connection, args.database)?;
+    ask_password(&mut config)?;
+    let options = DumpOptions {
+        output: args.file,
+        force: args.force,
+        jobs: jobs(args.jobs),
+        level: args.compress,
+        split_above: args.split_above,
+        lock_wait_timeout: args.lock_wait_timeout,
+    };
+    let reporter = Arc::new(Reporter::new(&args.output));
+    let summary = with_runtime(options.jobs, async |interrupt| {
+        dump::run(&config, &options, reporter.clone(), interrupt).await
+    });
+    reporter.finish();
+    let summary = summary??;
+    show(&summary::dump(&summary, args.output.json));
+    Ok(dump_verdict(&summary, &args.output))
+}
+
+/// What the dump could not take along is said at the end, where it is seen, and by the exit code.
+fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
+    if summary.uncovered.is_empty() {
+        return 0;
+    }
+    let names: Vec<String> = summary.uncovered.iter().map(|object| format!("\n  {object}")).collect();
+    let message = format!(
+        "the archive is complete but for {} objects that this version of pgsnap does not dump:{}",
+        summary.uncovered.len(),
+        names.concat()
+    );
+    tell_error(Class::Loss, None, &message, output.json);
+    Class::Loss as u8
+}
+
+fn run_restore(args: Restore) -> Result<u8, Error> {
+    report::start_log(&args.output);
+    let archive = Arc::new(Archive::open(&args.archive)?);
+    let mut config = config(&args.connection, None)?;
+    ask_password(&mut config)?;
+    let options = RestoreOptions {
+        jobs: jobs(args.jobs),
+        owners: !args.no_owner,
+        privileges: !args.no_privileges,
+        verify: !args.no_verify,
+    };
+    let reporter = Arc::new(Reporter::new(&args.output));
+    let summary = with_runtime(options.jobs, async |interrupt| {
+        restore::run(&config, archive, &options, reporter.clone(), interrupt).await
+    });
+    reporter.finish();
+    let summary = summary??;
+    show(&summary::restore(&summary, args.output.json));
+    Ok(0)
+}
+
+fn run_inspect(args: &Inspect) -> Result<u8, Error> {
+    let archive = Archive::open(&args.archive)?;
+    let report = inspect::inspect(args, &archive);
+    show(&report.text);
+    for damage in &report.damages {
+        tell(&format!("pgsnap: {}", text::name(&damage.to_string())));
+    }
+    if report.damages.is_empty() {
+        return Ok(0);
+    }
+    let message = format!("{} is damaged in {} places", args.archive.display(), report.damages.len());
+    tell_error(Class::Damaged, None, &message, args.json);
+    Ok(Class::Damaged as u8)
+}
+
+fn config(connection: &Connection, database: Option<String>) -> Result<ConnectConfig, Error> {
+    let args = ConnectArgs {
+        dbname: connection.dbname.clone().or(database),
+        host: connection.host.clone(),
+        port: connection.port.clone(),
+        user: connection.username.clone(),
+        no_password: connection.no_password,
+        force_password: connection.password,
+    };
+    Ok(ConnectConfig::resolve(&args, &Environment::from_process())?)
+}
+
+/// Asks for the password where `-W` wants that.
+fn ask_password(config: &mut ConnectConfig) -> Result<(), Error> {
+    if config.needs_password_prompt() {
+        let password =
+            rpassword::prompt_password(format!("Password for {}: ", text::name(&config.describe())));
+        let refused = |error| {
+            pgsnap::pg::Error::Usage(format!("cannot ask for a password without a terminal: {error}"))
+        };
+        config.set_password(password.map_err(refused)?);
+    }
+    Ok(())
+}
+
+fn jobs(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| available_parallelism().map_or(1, usize::from).min(4), usize::from)
+}
+
+/// Runs the work on a multi-threaded runtime, with the future that resolves when a signal asks for an end.
+fn with_runtime<T>(
+    jobs: usize,
+    work: impl AsyncFnOnce(std::pin::Pin<Box<dyn Future<Output = ()>>>) -> T,
+) -> Result<T, Error> {
+    // A write beyond the file size limit must fail like any other, instead of killing the process.
+    let limit = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)));
+    // A worker that waits for the writer occupies its thread; its connection needs another.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2 * jobs + 2).enable_all().build();
+    match (limit, runtime) {
+        (Ok(_), Ok(runtime)) => {
+            let result = runtime.block_on(async { Ok(work(Box::pin(interrupted())).await) });
+            runtime.shutdown_timeout(Duration::from_secs(2));
+            result
+        }
+        _ => Err(Error::Dump(dump::Error::Panicked("starting the runtime"))),
+    }
+}
+
+/// Resolves on SIGHUP, SIGINT or SIGTERM; a second one ends the process at once.
+async fn interrupted() {
+    let number = next_signal().await;
+    SIGNAL.store(number, Ordering::Relaxed);
+    tokio::spawn(async {
+        let number = next_signal().await;
+        std::process::exit(128 + i32::from(number));
+    });
+}
+
+async fn next_signal() -> u8 {
+    let listen = |kind| signal(kind).ok();
+    let (mut hangup, mut interrupt, mut terminate) =
+        (listen(SignalKind::hangup()), listen(SignalKind::interrupt()), listen(SignalKind::terminate()));
+    async fn wait(signal: &mut Option<tokio::signal::unix::Signal>) {
+        match signal {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+    tokio::select! {
+        () = wait(&mut hangup) => 1,
+        () = wait(&mut interrupt) => 2,
+        () = wait(&mut terminate) => 15,
+    }
+}
+
+/// Text on stdout. A reader that has gone away, as `head` does, is no error of ours.
+fn show(text: &str) {
+    if let Err(error) = std::io::stdout().write_all(text.as_bytes())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        tell(&format!("pgsnap: could not write to stdout: {error}"));
+    }
+}

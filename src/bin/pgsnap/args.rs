@@ -1,0 +1,229 @@
+//! What was typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use pgsnap::dump::DumpOptions;
+
+/// Back up and restore PostgreSQL: one consistent snapshot, one checksummed archive file, in parallel.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pgsnap",
+    version,
+    disable_help_flag = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print help
+    #[arg(short = '?', long, action = ArgAction::Help, global = true)]
+    help: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Dump one consistent snapshot of a database into an archive file
+    Dump(Dump),
+    /// Restore an archive into an empty database
+    Restore(Restore),
+    /// Tell whether an archive is intact, and what is in it
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+pub struct Dump {
+    /// The database, when -d does not name it
+    #[arg(value_name = "DBNAME", conflicts_with = "dbname")]
+    pub database: Option<String>,
+    /// The archive to write; refused when it exists
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// Replace an existing archive
+    #[arg(long)]
+    pub force: bool,
+    /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// zstd level, 0 (store) to 19
+    #[arg(short = 'Z', long, value_name = "LEVEL", default_value_t = DumpOptions::DEFAULT_LEVEL, value_parser = clap::value_parser!(i32).range(0..=19))]
+    pub compress: i32,
+    /// Split tables with more bytes than this over several workers
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "128MiB")]
+    pub split_above: u64,
+    /// Give up when a table lock is not granted within this time
+    #[arg(long, value_name = "TIMEOUT", value_parser = parse_duration, default_value = "30s")]
+    pub lock_wait_timeout: Duration,
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The archive
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: PathBuf,
+    /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Do not restore owners: everything belongs to the connecting role
+    #[arg(short = 'O', long)]
+    pub no_owner: bool,
+    /// Do not restore privileges (GRANT, REVOKE, default privileges)
+    #[arg(short = 'x', long, alias = "no-acl")]
+    pub no_privileges: bool,
+    /// Do not read the tables back to compare row counts and digests
+    #[arg(long)]
+    pub no_verify: bool,
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The archive
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: PathBuf,
+    /// Check the structure only; blocks are not read
+    #[arg(long)]
+    pub quick: bool,
+    /// List every entry
+    #[arg(long, conflicts_with = "stats")]
+    pub list: bool,
+    /// Show NULLs, minimum and maximum of every column
+    #[arg(long)]
+    pub stats: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the server is. What is not given comes from the PG* environment variables, or else from DATABASE_URL.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct Connection {
+    /// Database name, key=value conninfo, or postgres:// URI
+    #[arg(short = 'd', long, value_name = "DBNAME")]
+    pub dbname: Option<String>,
+    /// Host name, or directory of the Unix socket
+    #[arg(short = 'h', long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Port
+    #[arg(short = 'p', long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// Role to connect as
+    #[arg(short = 'U', long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Never ask for a password
+    #[arg(short = 'w', long, conflicts_with = "password")]
+    pub no_password: bool,
+    /// Ask for a password before connecting
+    #[arg(short = 'W', long)]
+    pub password: bool,
+}
+
+/// What is told, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Progress::Auto)]
+    pub progress: Progress,
+    /// How log lines are written to stderr
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Tell every object and table; twice for the library's own log
+    #[arg(short = 'v', long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Tell errors only
+    #[arg(short = 'q', long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print the summary as one JSON object; errors as one on stderr's last line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// One line per step
+    Plain,
+    /// One JSON object per event
+    Json,
+    /// Nothing
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// A size in bytes: `1000`, `64kB`, `128MiB`, `2GB`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 10] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("kB", 1000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("B", 1),
+        ("", 1),
+    ];
+    scaled(text, &UNITS).ok_or_else(|| "not a size such as 64kB, 128MiB or 2GB".to_owned())
+}
+
+/// A time: a number of milliseconds as for pg_dump, or with a unit: `500ms`, `30s`, `2min`, `1h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, u64); 5] = [("ms", 1), ("min", 60_000), ("s", 1000), ("h", 3_600_000), ("", 1)];
+    scaled(text, &UNITS)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "not a time such as 500ms, 30s or 2min".to_owned())
+}
+
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit.trim())?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_times() {
+        assert_eq!(parse_size("128MiB"), Ok(128 << 20));
+        assert_eq!(parse_size("5"), Ok(5));
+        assert_eq!(parse_size("2 GB"), Ok(2_000_000_000));
+        assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(parse_duration("1500"), Ok(Duration::from_millis(1500)));
+        for bad in ["", "MB", "-1", "1XB", "1.5GB", "99999999999999999999", "20000000TiB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+        assert!(parse_duration("soon").is_err());
+    }
+}

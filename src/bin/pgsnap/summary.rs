@@ -1,0 +1,75 @@
+//! The one-line summary at the end, for people and as JSON.
+
+use std::time::Duration;
+
+use pgsnap::dump::DumpSummary;
+use pgsnap::restore::RestoreSummary;
+use serde_json::json;
+
+use crate::text;
+
+/// What a dump has done.
+pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
+    if as_json {
+        let object = json!({
+            "type": "dump",
+            "archive": summary.archive.display().to_string(),
+            "objects": summary.objects,
+            "tables": summary.tables,
+            "rows": summary.rows,
+            "bytes_in": summary.bytes_in,
+            "bytes_out": summary.bytes_out,
+            "seconds": summary.elapsed.as_secs_f64(),
+            "text_tables": summary.text_tables.iter()
+                .map(|(table, reason)| json!({"table": table, "reason": reason})).collect::<Vec<_>>(),
+            "not_dumped": summary.uncovered,
+        });
+        return format!("{object}\n");
+    }
+    let mut lines = String::new();
+    for (table, reason) in &summary.text_tables {
+        lines += &format!("table {} travelled as text: {}\n", text::name(table), text::name(reason));
+    }
+    lines += &format!(
+        "dumped {}, {} in, {} out, {}: {}\n",
+        counts(summary.objects, summary.tables, summary.rows),
+        text::bytes(summary.bytes_in),
+        text::bytes(summary.bytes_out),
+        pace(summary.bytes_in, summary.elapsed),
+        text::name(&summary.archive.display().to_string()),
+    );
+    lines
+}
+
+/// What a restore has done.
+pub fn restore(summary: &RestoreSummary, as_json: bool) -> String {
+    if as_json {
+        let object = json!({
+            "type": "restore",
+            "objects": summary.objects,
+            "tables": summary.tables,
+            "rows": summary.rows,
+            "bytes": summary.bytes,
+            "verified": summary.verified,
+            "seconds": summary.elapsed.as_secs_f64(),
+        });
+        return format!("{object}\n");
+    }
+    let verified = if summary.verified { "every table equal to the archive" } else { "not verified" };
+    format!(
+        "restored {}, {}, {}, {verified}\n",
+        counts(summary.objects, summary.tables, summary.rows),
+        text::bytes(summary.bytes),
+        pace(summary.bytes, summary.elapsed),
+    )
+}
+
+fn counts(objects: usize, tables: usize, rows: u64) -> String {
+    let objects = text::count(objects as u64);
+    format!("{objects} objects, {} tables, {} rows", text::count(tables as u64), text::count(rows))
+}
+
+fn pace(bytes: u64, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    format!("{seconds:.1} s, {}/s", text::bytes((bytes as f64 / seconds.max(0.001)) as u64))
+}

@@ -1,0 +1,291 @@
+//! Dependencies: pg_depend, read as pg_dump reads it, between the objects that are dumped.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::class::{
+    PG_ATTRDEF, PG_CONSTRAINT, PG_EXTENSION, PG_NAMESPACE, PG_POLICY, PG_REWRITE, PG_TRIGGER,
+};
+use super::kinds::Query;
+use super::{Draft, Error, Lock, ObjectId, Results, Section};
+
+const DEPENDENCIES: &str = "dependencies";
+const MEMBERS: &str = "extension members";
+
+/// What user objects depend on. Membership in extensions is a query of its own; pins are no dependency.
+pub(super) fn query() -> Query {
+    let sql = "
+        SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid, d.deptype
+        FROM pg_catalog.pg_depend d
+        WHERE d.deptype NOT IN ('p', 'e') AND d.objid >= 16384"
+        .to_owned();
+    Query { name: DEPENDENCIES, sql }
+}
+
+/// Which objects are members of which extension.
+pub(super) fn members_query() -> Query {
+    let sql = "
+        SELECT d.classid, d.objid, d.refobjid
+        FROM pg_catalog.pg_depend d
+        WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+        .to_owned();
+    Query { name: MEMBERS, sql }
+}
+
+/// The extension that each member belongs to, by the member's catalog and OID.
+pub(super) struct Members(HashMap<(u32, u32), u32>);
+
+impl Members {
+    /// From the results of [`members_query`].
+    pub(super) fn read(results: &Results) -> Result<Self, Error> {
+        let members = results
+            .rows(MEMBERS)
+            .iter()
+            .map(|row| Ok(((row.oid("classid")?, row.oid("objid")?), row.oid("refobjid")?)));
+        Ok(Members(members.collect::<Result<_, Error>>()?))
+    }
+
+    fn contains(&self, id: ObjectId) -> bool {
+        self.0.contains_key(&(id.class, id.oid))
+    }
+}
+
+/// Drops the drafts that CREATE EXTENSION makes: members of extensions, and indexes, constraints, triggers, rules, policies
+/// and defaults of such members, whoever made those. `ranks` goes along with `drafts`. Returns what was dropped of the
+/// second sort: the extension may not bring it.
+pub(super) fn drop_members(
+    drafts: &mut Vec<(usize, Draft)>,
+    members: &Members,
+    results: &Results,
+) -> Result<Vec<String>, Error> {
+    let mut dropped = Vec::new();
+    let mut gone: BTreeSet<(u32, u32)> = BTreeSet::new();
+    let mut owners: BTreeMap<(u32, u32), Vec<(u32, u32)>> = BTreeMap::new();
+    for row in results.rows(DEPENDENCIES) {
+        if matches!(row.text("deptype")?, "a" | "i") {
+            owners
+                .entry((row.oid("classid")?, row.oid("objid")?))
+                .or_default()
+                .push((row.oid("refclassid")?, row.oid("refobjid")?));
+        }
+    }
+    loop {
+        let before = drafts.len();
+        drafts.retain(|(_, draft)| {
+            let key = (draft.id.class, draft.id.oid);
+            let member = std::iter::once(&draft.id).chain(&draft.aliases).any(|id| members.contains(*id));
+            let of_member = is_part(draft)
+                && owners.get(&key).is_some_and(|owners| {
+                    owners.iter().any(|owner| {
+                        gone.contains(owner) || members.contains(ObjectId::new(owner.0, owner.1))
+                    })
+                });
+            if member || of_member {
+                gone.insert(key);
+            }
+            if of_member && !member {
+                dropped.push(format!("{} {} (on a member of an extension)", draft.kind, draft.name));
+            }
+            !(member || of_member)
+        });
+        if drafts.len() == before {
+            return Ok(dropped);
+        }
+    }
+}
+
+/// Whether an object is a part of a relation or domain rather than one that could be a member itself.
+fn is_part(draft: &Draft) -> bool {
+    matches!(draft.id.class, PG_ATTRDEF | PG_CONSTRAINT | PG_REWRITE | PG_TRIGGER | PG_POLICY)
+        || draft.kind == "INDEX"
+}
+
+/// Which draft a catalog row belongs to.
+pub(super) struct Identities {
+    drafts: HashMap<ObjectId, usize>,
+    members: Members,
+}
+
+impl Identities {
+    /// Of the drafts' ids and aliases.
+    pub(super) fn new(drafts: &[Draft], members: Members) -> Self {
+        let mut by_id = HashMap::new();
+        for (at, draft) in drafts.iter().enumerate() {
+            by_id.insert(draft.id, at);
+            for &alias in &draft.aliases {
+                by_id.entry(alias).or_insert(at);
+            }
+        }
+        Identities { drafts: by_id, members }
+    }
+
+    /// The draft of that very object; a part of an object (a column) that is no draft itself belongs to the whole.
+    pub(super) fn draft(&self, class: u32, oid: u32, sub: i32) -> Option<usize> {
+        let whole = ObjectId::new(class, oid);
+        self.drafts.get(&whole.with_sub(sub)).or_else(|| self.drafts.get(&whole)).copied()
+    }
+
+    /// The draft to wait for when that object is needed: for a member its extension.
+    fn needed(&self, class: u32, oid: u32, sub: i32) -> Option<usize> {
+        self.draft(class, oid, sub).or_else(|| {
+            let extension = self.members.0.get(&(class, oid))?;
+            self.draft(PG_EXTENSION, *extension, 0)
+        })
+    }
+}
+
+/// What a draft needs: drafts by their places, each with whether the draft's own catalog row needs it. A view's definition
+/// is another row, in pg_rewrite: the view could be there, with the same columns, without what only its definition needs.
+pub(super) type Needs = BTreeMap<usize, bool>;
+
+/// The needs of every draft: what pg_depend says, what the drafts require, and the schema that each is in.
+pub(super) fn needs(
+    drafts: &[Draft],
+    identities: &Identities,
+    results: &Results,
+) -> Result<Vec<Needs>, Error> {
+    let mut needs: Vec<Needs> = vec![Needs::new(); drafts.len()];
+    let mut add = |from: usize, to: usize, own: bool| {
+        if from != to {
+            *needs[from].entry(to).or_default() |= own;
+        }
+    };
+    for row in results.rows(DEPENDENCIES) {
+        let (class, sub) = (row.oid("classid")?, sub(row.int("objsubid")?));
+        let Some(from) = identities.draft(class, row.oid("objid")?, sub) else { continue };
+        let to = identities.needed(
+            row.oid("refclassid")?,
+            row.oid("refobjid")?,
+            self::sub(row.int("refobjsubid")?),
+        );
+        if let Some(to) = to {
+            add(from, to, drafts[from].id.class == class);
+        }
+    }
+    let schemas: HashMap<&str, usize> = drafts
+        .iter()
+        .enumerate()
+        .filter(|(_, draft)| draft.id.class == PG_NAMESPACE)
+        .map(|(at, draft)| (draft.name.as_str(), at))
+        .collect();
+    for (from, draft) in drafts.iter().enumerate() {
+        for id in &draft.requires {
+            if let Some(to) = identities.needed(id.class, id.oid, id.sub) {
+                add(from, to, true);
+            }
+        }
+        if let Some(&to) = draft.schema.as_deref().and_then(|schema| schemas.get(schema)) {
+            add(from, to, true);
+        }
+    }
+    wait_for_partitions(drafts, identities, &mut needs);
+    Ok(needs)
+}
+
+/// What comes after the rows of a partitioned table comes after those of its partitions: a foreign key checks them, a trigger
+/// would fire on them. The table has no rows of its own that could be waited for.
+fn wait_for_partitions(drafts: &[Draft], identities: &Identities, needs: &mut [Needs]) {
+    let mut below: HashMap<usize, Vec<(usize, Option<usize>)>> = HashMap::new();
+    for draft in drafts.iter().filter(|draft| draft.kind == "TABLE ATTACH") {
+        let relation = draft.id.with_sub(0);
+        let parents = draft.requires.iter().filter(|id| **id != relation);
+        for parent in parents.filter_map(|id| identities.drafts.get(id)) {
+            let data = identities.drafts.get(&relation.with_sub(ObjectId::DATA)).copied();
+            let partition = identities.drafts.get(&relation).map(|partition| (*partition, data));
+            below.entry(*parent).or_default().extend(partition);
+        }
+    }
+    let waiting = |draft: &Draft| draft.section == Section::PostData && draft.lock == Lock::Exclusive;
+    for (draft, needs) in drafts.iter().zip(needs).filter(|(draft, _)| waiting(draft)) {
+        if draft.kind == "INDEX ATTACH" {
+            continue;
+        }
+        let mut tables: Vec<usize> = needs.keys().copied().collect();
+        while let Some(table) = tables.pop() {
+            for (partition, data) in below.get(&table).into_iter().flatten() {
+                tables.push(*partition);
+                needs.extend(data.map(|data| (data, true)));
+            }
+        }
+    }
+}
+
+/// Column numbers fit; anything else is no column.
+fn sub(number: i64) -> i32 {
+    i32::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::class::{PG_CLASS, PG_TYPE};
+    use super::super::{Row, Value};
+    use super::*;
+
+    /// A row of pg_depend: `from` and `to` are (class, OID).
+    fn row(query: &'static str, from: (u32, u32), to: (u32, u32), deptype: &str) -> Row {
+        let names = ["classid", "objid", "objsubid", "refclassid", "refobjid", "refobjsubid", "deptype"];
+        let numbers = [from.0, from.1, 0, to.0, to.1, 0].map(|number| Value::Int(number.into()));
+        let values = numbers.into_iter().chain([Value::Text(deptype.to_owned())]).collect();
+        Row::new(query, names.map(str::to_owned).into(), values)
+    }
+
+    fn draft(class: u32, oid: u32, kind: &'static str) -> Draft {
+        Draft::new(ObjectId::new(class, oid), kind, None, &format!("{kind} {oid}"), Section::PreData)
+    }
+
+    const MEMBER: (u32, u32) = (PG_CLASS, 20001);
+    const TABLE: (u32, u32) = (PG_CLASS, 20002);
+    const TRIGGER: (u32, u32) = (PG_TRIGGER, 20003);
+    const EXTENSION: (u32, u32) = (PG_EXTENSION, 20004);
+
+    fn results() -> Results {
+        let mut results = Results::default();
+        results.insert(MEMBERS, vec![row(MEMBERS, MEMBER, EXTENSION, "e")]);
+        results.insert(
+            DEPENDENCIES,
+            vec![row(DEPENDENCIES, TRIGGER, MEMBER, "a"), row(DEPENDENCIES, TABLE, MEMBER, "n")],
+        );
+        results
+    }
+
+    #[test]
+    fn members_go_with_their_parts_and_leave_a_note() -> Result<(), Error> {
+        let results = results();
+        let mut drafts = vec![
+            (0, draft(EXTENSION.0, EXTENSION.1, "EXTENSION")),
+            (0, draft(MEMBER.0, MEMBER.1, "TABLE")),
+            (0, draft(TABLE.0, TABLE.1, "TABLE")),
+            (0, draft(TRIGGER.0, TRIGGER.1, "TRIGGER")),
+        ];
+        let members = Members::read(&results)?;
+        let notes = drop_members(&mut drafts, &members, &results)?;
+        assert_eq!(notes, ["TRIGGER TRIGGER 20003 (on a member of an extension)"]);
+        let drafts: Vec<Draft> = drafts.into_iter().map(|(_, draft)| draft).collect();
+        assert_eq!(drafts.iter().map(|draft| draft.kind).collect::<Vec<_>>(), ["EXTENSION", "TABLE"]);
+        // What needs the member waits for the extension.
+        let identities = Identities::new(&drafts, members);
+        assert_eq!(needs(&drafts, &identities, &results)?[1], Needs::from([(0, true)]));
+        Ok(())
+    }
+
+    #[test]
+    fn needs_of_an_alias_are_known_as_the_definitions() -> Result<(), Error> {
+        let mut view = draft(PG_CLASS, 20001, "VIEW");
+        view.aliases = vec![ObjectId::new(PG_REWRITE, 20009), ObjectId::new(PG_TYPE, 20010)];
+        let drafts = [view, draft(PG_CLASS, 20002, "TABLE"), draft(PG_TYPE, 20003, "TYPE")];
+        let mut results = Results::default();
+        results.insert(
+            DEPENDENCIES,
+            vec![
+                row(DEPENDENCIES, (PG_REWRITE, 20009), (PG_CLASS, 20001), "i"),
+                row(DEPENDENCIES, (PG_REWRITE, 20009), (PG_CLASS, 20002), "n"),
+                row(DEPENDENCIES, (PG_CLASS, 20001), (PG_TYPE, 20003), "n"),
+                row(DEPENDENCIES, (PG_CLASS, 20002), (PG_TYPE, 20010), "n"),
+            ],
+        );
+        let identities = Identities::new(&drafts, Members::read(&results)?);
+        let needs = needs(&drafts, &identities, &results)?;
+        assert_eq!(needs[0], Needs::from([(1, false), (2, true)]));
+        assert_eq!(needs[1], Needs::from([(0, true)]));
+        Ok(())
+    }
+}

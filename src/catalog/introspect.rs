@@ -1,0 +1,97 @@
+//! Asks the server: every catalog query, in one go, and what the answers amount to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio_postgres::types::Type;
+
+use super::inventory;
+use super::kinds::{KINDS, Query};
+use super::{Error, Inventory, Results, Row, Value};
+use crate::pg::Session;
+
+/// Everything that is in the session's database.
+///
+/// `locked` are the relations under ACCESS SHARE: definitions come from functions that look past the snapshot, so that a
+/// table that is not locked could change under them.
+///
+/// # Errors
+///
+/// [`Error::Server`] if a query fails, [`Error::Row`] if its result is not what is known of the catalog, and
+/// [`Error::Unlocked`].
+pub async fn introspect(session: &Session, locked: &BTreeSet<u32>) -> Result<Inventory, Error> {
+    let version = session.version();
+    let queries: Vec<Query> =
+        KINDS.iter().flat_map(|kind| (kind.queries)(version)).chain(inventory::queries(version)).collect();
+    let mut results = Results::default();
+    ask(session, queries, &mut results).await?;
+    let mut follow_ups = Vec::new();
+    for follow_up in KINDS.iter().filter_map(|kind| kind.follow_up) {
+        follow_ups.extend(follow_up(&results)?);
+    }
+    ask(session, follow_ups, &mut results).await?;
+    inventory::inventory(&results, version, locked)
+}
+
+/// Runs the queries; the connection pipelines them.
+async fn ask(session: &Session, queries: Vec<Query>, results: &mut Results) -> Result<(), Error> {
+    let answers = join_all(queries.iter().map(|query| async move {
+        let what = format!("reading the catalog ({})", query.name);
+        let rows = session.query(&what, &query.sql, &[]).await?;
+        convert(query.name, &rows)
+    }));
+    let mut failure = None;
+    for (query, answer) in queries.iter().zip(answers.await) {
+        match answer {
+            Ok(rows) => results.insert(query.name, rows),
+            // A query that fails takes the transaction with it: the others only say that it has ended.
+            Err(error) if failure.is_none() || !error.is_aftermath() => failure = Some(error),
+            Err(_) => {}
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+fn convert(query: &'static str, rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, Error> {
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let columns: Arc<[String]> = first.columns().iter().map(|column| column.name().to_owned()).collect();
+    rows.iter()
+        .map(|row| {
+            let values = (0..columns.len()).map(|at| {
+                value(row, at).map_err(|problem| Error::Row {
+                    query: query.to_owned(),
+                    column: columns[at].clone(),
+                    problem,
+                })
+            });
+            Ok(Row::new(query, Arc::clone(&columns), values.collect::<Result<_, _>>()?))
+        })
+        .collect()
+}
+
+/// One value of a row, by its type.
+fn value(row: &tokio_postgres::Row, at: usize) -> Result<Value, String> {
+    let value = match *row.columns()[at].type_() {
+        Type::BOOL => row.try_get::<_, Option<bool>>(at).map(|value| value.map(Value::Bool)),
+        Type::INT2 => row.try_get::<_, Option<i16>>(at).map(|value| value.map(|int| Value::Int(int.into()))),
+        Type::INT4 => row.try_get::<_, Option<i32>>(at).map(|value| value.map(|int| Value::Int(int.into()))),
+        Type::INT8 => row.try_get::<_, Option<i64>>(at).map(|value| value.map(Value::Int)),
+        Type::OID => row.try_get::<_, Option<u32>>(at).map(|value| value.map(|oid| Value::Int(oid.into()))),
+        Type::TEXT | Type::NAME | Type::VARCHAR => {
+            row.try_get::<_, Option<String>>(at).map(|value| value.map(Value::Text))
+        }
+        Type::CHAR => row.try_get::<_, Option<i8>>(at).map(|value| value.map(char_text)),
+        Type::TEXT_ARRAY | Type::NAME_ARRAY => {
+            row.try_get::<_, Option<Vec<String>>>(at).map(|value| value.map(Value::List))
+        }
+        ref other => return Err(format!("is of type {other}, which is not read here")),
+    };
+    value.map(|value| value.unwrap_or(Value::Null)).map_err(|error| error.to_string())
+}
+
+/// A value of the type "char", which is one byte; the empty one is zero.
+fn char_text(char: i8) -> Value {
+    let byte = char.cast_unsigned();
+    Value::Text(if byte == 0 { String::new() } else { char::from(byte).to_string() })
+}

@@ -1,0 +1,256 @@
+//! From the rows of all catalog queries to the inventory: drafts without extension members, their order, their statements,
+//! comments and ACLs. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dependencies::{Identities, Members};
+use super::kinds::{KINDS, Query};
+use super::order::{Form, Node, Order, order};
+use super::transfer::{self, TypeCatalog};
+use super::{
+    Draft, Error, Inventory, Lock, Object, ObjectId, Pass, Repair, Results, acl, comments, dependencies,
+    uncovered,
+};
+use crate::pg::Version;
+
+const EXTENSIONS: &str = "extension versions";
+const SETTINGS: &str = "settings";
+const ROLES: &str = "roles";
+
+/// The queries about all objects, beside those of the kinds.
+pub(super) fn queries(version: Version) -> Vec<Query> {
+    // reset_val: this session has settings of its own.
+    let settings = "
+        SELECT s.name, s.reset_val AS setting FROM pg_catalog.pg_settings s
+        WHERE s.name IN ('server_version', 'server_encoding', 'integer_datetimes', 'lc_monetary', 'lc_numeric', 'lc_time',
+                         'TimeZone', 'DateStyle', 'IntervalStyle', 'default_toast_compression',
+                         'default_text_search_config', 'block_size', 'data_checksums')
+        UNION ALL
+        SELECT v.name, v.setting
+        FROM pg_catalog.pg_database d
+        CROSS JOIN LATERAL (VALUES ('lc_collate', d.datcollate::text), ('lc_ctype', d.datctype::text)) v (name, setting)
+        WHERE d.datname = pg_catalog.current_database() AND v.setting IS NOT NULL
+        ORDER BY name";
+    let extensions = "
+        SELECT e.extname, n.nspname, e.extversion
+        FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+        ORDER BY e.extname";
+    let roles = "
+        SELECT r.rolname
+        FROM pg_catalog.pg_policy p CROSS JOIN LATERAL pg_catalog.unnest(p.polroles) u (oid)
+        JOIN pg_catalog.pg_roles r ON r.oid = u.oid
+        UNION
+        SELECT r.rolname
+        FROM pg_catalog.pg_default_acl d CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) e
+        JOIN pg_catalog.pg_roles r ON r.oid IN (d.defaclrole, e.grantee)";
+    let mut queries = vec![
+        Query { name: SETTINGS, sql: settings.to_owned() },
+        Query { name: EXTENSIONS, sql: extensions.to_owned() },
+        Query { name: ROLES, sql: roles.to_owned() },
+        dependencies::query(),
+        dependencies::members_query(),
+        comments::comments_query(),
+        comments::labels_query(),
+        acl::query(),
+        uncovered::query(version),
+    ];
+    queries.extend(transfer::queries(version));
+    queries
+}
+
+/// What the answers to the kinds' queries and to [`queries`] amount to.
+pub(super) fn inventory(
+    results: &Results,
+    version: Version,
+    locked: &BTreeSet<u32>,
+) -> Result<Inventory, Error> {
+    let mut ranked = Vec::new();
+    for (rank, kind) in KINDS.iter().enumerate() {
+        ranked.extend((kind.assemble)(results)?.into_iter().map(|draft| (rank, draft)));
+    }
+    let members = Members::read(results)?;
+    let mut uncovered = uncovered::read(results)?;
+    uncovered.extend(dependencies::drop_members(&mut ranked, &members, results)?);
+    let (ranks, mut drafts): (Vec<usize>, Vec<Draft>) = ranked.into_iter().unzip();
+    let types = TypeCatalog::read(results, version)?;
+    for relation in drafts.iter_mut().filter_map(|draft| draft.data.as_mut()) {
+        if !locked.contains(&relation.oid) {
+            return Err(Error::Unlocked { relation: format!("{}.{}", relation.schema, relation.name) });
+        }
+        types.complete(relation);
+    }
+    let identities = Identities::new(&drafts, members);
+    let needs = dependencies::needs(&drafts, &identities, results)?;
+    let order = order(&drafts, needs, &ranks);
+    let mut roles: BTreeSet<String> = drafts.iter().filter_map(|draft| draft.owner.clone()).collect();
+    for row in results.rows(ROLES) {
+        roles.insert(row.text("rolname")?.to_owned());
+    }
+    let attached = Attached::read(&drafts, &identities, &order, results, &mut roles)?;
+    let mut extensions = Vec::new();
+    for row in results.rows(EXTENSIONS) {
+        let [name, schema, version] = [row.text("extname")?, row.text("nspname")?, row.text("extversion")?];
+        extensions.push((name.to_owned(), schema.to_owned(), version.to_owned()));
+    }
+    let mut settings = Vec::new();
+    for row in results.rows(SETTINGS) {
+        settings
+            .push((row.text("name")?.to_owned(), row.opt_text("setting")?.unwrap_or_default().to_owned()));
+    }
+    Ok(Inventory {
+        objects: objects(&drafts, order, attached),
+        roles: roles.into_iter().filter(|role| !role.starts_with("pg_")).collect(),
+        extensions,
+        settings,
+        uncovered,
+    })
+}
+
+/// Statements about objects, by the places of these in the order.
+struct Attached {
+    comments: BTreeMap<usize, Vec<(usize, String)>>,
+    labels: BTreeMap<usize, Vec<(usize, String)>>,
+    acls: BTreeMap<usize, Vec<(usize, String)>>,
+}
+
+impl Attached {
+    fn read(
+        drafts: &[Draft],
+        identities: &Identities,
+        order: &Order,
+        results: &Results,
+        roles: &mut BTreeSet<String>,
+    ) -> Result<Self, Error> {
+        let by_place = |statements: Vec<(usize, String)>| {
+            let mut places: BTreeMap<usize, Vec<(usize, String)>> = BTreeMap::new();
+            for (draft, statement) in statements {
+                places.entry(order.place[draft]).or_default().push((draft, statement));
+            }
+            places
+        };
+        let mut grants = Vec::new();
+        for (id, acls) in acl::read(results)? {
+            let Some(at) = identities.draft(id.class, id.oid, 0) else { continue };
+            let draft = &drafts[at];
+            let Some(on) = draft.acl_on.as_deref().filter(|_| draft.id.class == id.class) else { continue };
+            for acl::ObjectAcl { column, owner, acl } in acls {
+                roles.extend(acl.roles().cloned());
+                let target = acl::Target { before: "", on, column: column.as_deref(), owner: &owner };
+                grants.extend(acl.statements(target).into_iter().map(|statement| (at, statement)));
+            }
+        }
+        Ok(Attached {
+            comments: by_place(comments::comments(drafts, identities, results)?),
+            labels: by_place(comments::labels(drafts, identities, results)?),
+            acls: by_place(grants),
+        })
+    }
+}
+
+/// The objects in restore order: comments and labels right behind what they are about, ACLs behind the last object of the
+/// section's main pass.
+fn objects(drafts: &[Draft], order: Order, mut attached: Attached) -> Vec<Object> {
+    let mut objects: Vec<Object> = Vec::new();
+    let mut index = Vec::with_capacity(order.nodes.len());
+    let mut acls: Vec<Object> = Vec::new();
+    for (place, node) in order.nodes.iter().enumerate() {
+        let of_section = acls.last().is_some_and(|acl| acl.section == node.section);
+        if !(of_section && drafts[node.draft].pass == Pass::Main) {
+            objects.append(&mut acls);
+        }
+        let at = objects.len();
+        index.push(at);
+        objects.push(object(drafts, node, &index, &order.separate));
+        let attach = |kind, sub, statements: Option<Vec<(usize, String)>>, target: &mut Vec<Object>| {
+            for (draft, statements) in grouped(statements.unwrap_or_default()) {
+                target.push(attachment(&drafts[draft], node, at, kind, sub, statements));
+            }
+        };
+        attach("COMMENT", ObjectId::COMMENT, attached.comments.remove(&place), &mut objects);
+        attach("SECURITY LABEL", ObjectId::LABEL, attached.labels.remove(&place), &mut objects);
+        attach("ACL", ObjectId::ACL, attached.acls.remove(&place), &mut acls);
+    }
+    objects.append(&mut acls);
+    objects
+}
+
+/// The statements by the drafts they are about.
+fn grouped(statements: Vec<(usize, String)>) -> BTreeMap<usize, Vec<String>> {
+    let mut groups: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (draft, statement) in statements {
+        groups.entry(draft).or_default().push(statement);
+    }
+    groups
+}
+
+fn object(drafts: &[Draft], node: &Node, index: &[usize], separate: &BTreeSet<ObjectId>) -> Object {
+    let draft = &drafts[node.draft];
+    let rendered = || draft.create.iter().map(|statement| statement.render(separate));
+    let mut object = Object {
+        id: draft.id,
+        kind: draft.kind,
+        schema: draft.schema.clone(),
+        name: draft.name.clone(),
+        owner: draft.owner.clone(),
+        section: node.section,
+        pass: draft.pass,
+        // What moved behind the data reads the tables that it names when it is created.
+        lock: if node.section == draft.section { draft.lock } else { Lock::Share },
+        create: Vec::new(),
+        drop: draft.drop.clone(),
+        owned: draft.owned.clone(),
+        tablespace: draft.tablespace.clone(),
+        access_method: draft.access_method.clone(),
+        dependencies: node.needs.iter().map(|&need| index[need]).collect(),
+        data: draft.data.clone(),
+    };
+    match (node.form, &draft.repair) {
+        (Form::Dummy, Repair::DummyView { create }) => object.create = vec![create.clone()],
+        (Form::Replacement, _) => {
+            object.id = draft.id.with_sub(ObjectId::REPLACED_VIEW);
+            object.kind = "RULE";
+            object.name = format!("{} _RETURN", draft.name);
+            object.create = rendered().map(replacing).collect();
+            object.drop.clear();
+            object.owned = None;
+        }
+        _ => object.create = rendered().collect(),
+    }
+    object
+}
+
+/// CREATE VIEW as the statement that replaces the dummy.
+fn replacing(statement: String) -> String {
+    match statement.strip_prefix("CREATE VIEW ") {
+        Some(rest) => format!("CREATE OR REPLACE VIEW {rest}"),
+        None => statement,
+    }
+}
+
+/// A comment, label or ACL of the object at `at`, or of a part of it.
+fn attachment(
+    draft: &Draft,
+    node: &Node,
+    at: usize,
+    kind: &'static str,
+    sub: i32,
+    create: Vec<String>,
+) -> Object {
+    Object {
+        id: draft.id.with_sub(sub),
+        kind,
+        schema: draft.schema.clone(),
+        name: format!("{} {}", draft.kind, draft.name),
+        owner: draft.owner.clone(),
+        section: node.section,
+        pass: if kind == "ACL" { Pass::Acl } else { Pass::Main },
+        lock: Lock::None,
+        create,
+        drop: Vec::new(),
+        owned: None,
+        tablespace: None,
+        access_method: None,
+        dependencies: vec![at],
+        data: None,
+    }
+}

@@ -1,0 +1,53 @@
+//! CHECK CONSTRAINT of tables, and what stands next to it: NOT NULL constraints that are objects of their own (18).
+
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
+use super::{Kind, Query};
+use crate::catalog::class::PG_CONSTRAINT;
+use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
+use crate::pg::Version;
+use crate::sql;
+
+/// CHECKs, which mostly stand inside CREATE TABLE, and NOT NULLs that are not valid or have a comment.
+pub(super) const CHECK_CONSTRAINT: Kind =
+    Kind { tag: "CHECK CONSTRAINT", queries, follow_up: None, assemble };
+
+fn queries(_: Version) -> Vec<Query> {
+    let sql = format!(
+        "SELECT {TABLE_OF}, k.oid, k.conname AS name, k.contype::text AS type, k.convalidated AS validated,
+                pg_catalog.pg_get_constraintdef(k.oid) AS definition
+           FROM pg_catalog.pg_constraint k
+           JOIN pg_catalog.pg_class c ON c.oid = k.conrelid {SCHEMA}
+          WHERE c.relkind IN ('r', 'p') AND {OF_USERS} AND k.conislocal
+                AND (k.contype = 'c' OR k.contype = 'n' AND (NOT k.convalidated OR EXISTS (
+                     SELECT FROM pg_catalog.pg_description m WHERE m.classoid = {PG_CONSTRAINT} AND m.objoid = k.oid)))
+          ORDER BY n.nspname, c.relname, k.conname"
+    );
+    vec![Query { name: "check_constraint", sql }]
+}
+
+fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
+    results.rows("check_constraint").iter().map(draft).collect()
+}
+
+fn draft(row: &Row) -> Result<Draft, Error> {
+    let (name, table) = (sql::ident(row.text("name")?), table_name(row)?);
+    let (check, validated) = (row.text("type")? == "c", row.bool("validated")?);
+    // A NOT NULL that is valid has come with its table: only its comment is left.
+    let section = if !check && validated { Section::PreData } else { Section::PostData };
+    let kind = if check { "CHECK CONSTRAINT" } else { "CONSTRAINT" };
+    let id = ObjectId::new(PG_CONSTRAINT, row.oid("oid")?);
+    let table_id = relation_id(row.oid("table_oid")?);
+    let mut draft = draft_on_table(row, id, kind, row.text("name")?, section)?;
+    draft.requires = vec![table_id];
+    draft.comment_on = Some(format!("CONSTRAINT {name} ON {table}"));
+    if check && validated {
+        draft.inline_in = Some(table_id);
+    }
+    if check || !validated {
+        // Without ONLY: the children get it from here.
+        draft.create =
+            vec![format!("ALTER TABLE {table} ADD CONSTRAINT {name} {}", row.text("definition")?).into()];
+        draft.drop = vec![format!("ALTER TABLE {table} DROP CONSTRAINT {name}")];
+    }
+    Ok(draft)
+}

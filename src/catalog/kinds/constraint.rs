@@ -1,0 +1,104 @@
+//! CONSTRAINT: primary keys, unique and exclusion constraints, with the index that each has.
+
+use super::index::{INDEX_DETAILS, index_details};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name, with_clause};
+use super::{Kind, Query};
+use crate::catalog::class::PG_CONSTRAINT;
+use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
+use crate::pg::Version;
+use crate::sql;
+
+/// Primary keys, unique and exclusion constraints.
+pub(super) const CONSTRAINT: Kind = Kind { tag: "CONSTRAINT", queries, follow_up: None, assemble };
+
+fn queries(_: Version) -> Vec<Query> {
+    let sql = format!(
+        "SELECT {TABLE_OF}, k.oid, k.conname AS name, k.contype::text AS type, k.condeferrable AS deferrable,
+                k.condeferred AS deferred, pg_catalog.pg_get_constraintdef(k.oid) AS definition,
+                k.conindid AS index_oid, x.relname AS index_name, x.reloptions AS options, x.relispartition AS attached, {INDEX_DETAILS}
+           FROM pg_catalog.pg_constraint k
+           JOIN pg_catalog.pg_class c ON c.oid = k.conrelid {SCHEMA}
+           JOIN pg_catalog.pg_class x ON x.oid = k.conindid
+           JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid
+          WHERE k.contype IN ('p', 'u', 'x') AND {OF_USERS}
+          ORDER BY n.nspname, c.relname, k.conname"
+    );
+    vec![Query { name: "constraint", sql }]
+}
+
+fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
+    results.rows("constraint").iter().map(draft).collect()
+}
+
+fn draft(row: &Row) -> Result<Draft, Error> {
+    let (name, table) = (sql::ident(row.text("name")?), table_name(row)?);
+    let id = ObjectId::new(PG_CONSTRAINT, row.oid("oid")?);
+    let mut draft = draft_on_table(row, id, "CONSTRAINT", row.text("name")?, Section::PostData)?;
+    draft.aliases = vec![relation_id(row.oid("index_oid")?)];
+    draft.requires = vec![relation_id(row.oid("table_oid")?)];
+    draft.tablespace = Some(row.text("tablespace")?.to_owned());
+    draft.comment_on = Some(format!("CONSTRAINT {name} ON {table}"));
+    draft.create =
+        vec![format!("ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {}", definition(row)?).into()];
+    draft.create.extend(index_details(row, &table, row.text("index_name")?)?);
+    if !row.bool("attached")? {
+        draft.drop = vec![format!("ALTER TABLE ONLY {table} DROP CONSTRAINT {name}")];
+    }
+    Ok(draft)
+}
+
+/// The server's text with the index's options, which that leaves out for keys: WITH stands before DEFERRABLE.
+fn definition(row: &Row) -> Result<String, Error> {
+    let text = row.text("definition")?;
+    let options = row.list("options")?;
+    if row.text("type")? == "x" || options.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let mut timing = String::new();
+    if row.bool("deferrable")? {
+        timing.push_str(" DEFERRABLE");
+    }
+    if row.bool("deferred")? {
+        timing.push_str(" INITIALLY DEFERRED");
+    }
+    let columns = text.strip_suffix(&timing).unwrap_or(text);
+    Ok(format!("{columns}{}{timing}", with_clause(options, &[])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::relation::{rows, text};
+    use super::*;
+    use crate::catalog::Value::{Bool, List};
+
+    fn said(kind: &str, deferrable: bool, deferred: bool, server: &str) -> Result<String, Error> {
+        let mut results = Results::default();
+        let values = [
+            text(kind),
+            Bool(deferrable),
+            Bool(deferred),
+            text(server),
+            List(vec!["fillfactor=70".to_owned()]),
+        ];
+        rows(
+            &mut results,
+            "constraint",
+            &["type", "deferrable", "deferred", "definition", "options"],
+            &[&values],
+        );
+        Ok(definition(&results.rows("constraint")[0])?.replace('\n', " "))
+    }
+
+    #[test]
+    fn options_of_the_index_stand_before_the_timing() -> Result<(), Error> {
+        assert_eq!(said("p", false, false, "PRIMARY KEY (a)")?, "PRIMARY KEY (a) WITH (fillfactor='70')");
+        assert_eq!(
+            said("u", true, true, "UNIQUE (a) INCLUDE (b) DEFERRABLE INITIALLY DEFERRED")?,
+            "UNIQUE (a) INCLUDE (b) WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED"
+        );
+        // The server's text of an exclusion constraint has them already.
+        let exclusion = "EXCLUDE USING gist (a WITH &&) WITH (fillfactor='70') DEFERRABLE";
+        assert_eq!(said("x", true, false, exclusion)?, exclusion);
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! The registry of kinds. One kind of object is one file here, one line in [`KINDS`] and one fixture.
+
+mod aggregate;
+mod check_constraint;
+mod columns;
+mod composite;
+mod constraint;
+mod default;
+mod default_acl;
+mod domain;
+mod enums;
+mod extension;
+mod foreign_key;
+mod function;
+mod index;
+mod index_attach;
+mod materialized_view;
+mod materialized_view_data;
+mod policy;
+mod range;
+mod relation;
+mod row_security;
+mod rule;
+mod schema;
+mod sequence;
+mod sequence_owned_by;
+mod sequence_set;
+mod statistics;
+mod table;
+mod table_attach;
+mod table_data;
+mod trigger;
+mod types;
+mod view;
+
+use super::{Draft, Error, Results};
+use crate::pg::Version;
+
+/// A kind of object: which rows it needs and what they mean. Pure functions; `introspect` does the asking.
+pub struct Kind {
+    /// pg_dump's word for it: `TABLE`.
+    pub tag: &'static str,
+    /// The queries for a server of that version. The column list of a query is the same for every version.
+    pub queries: fn(Version) -> Vec<Query>,
+    /// Queries that can only be written down once the rows of `queries` are known (reading every sequence). Several may
+    /// bear one name: their rows are put together.
+    pub follow_up: Option<FollowUp>,
+    /// The objects that those queries' rows describe.
+    pub assemble: fn(&Results) -> Result<Vec<Draft>, Error>,
+}
+
+/// Queries made of the rows of earlier ones.
+pub type FollowUp = fn(&Results) -> Result<Vec<Query>, Error>;
+
+/// A catalog query.
+pub struct Query {
+    /// Its name, unique over all kinds: what `Results` and error messages call it.
+    pub name: &'static str,
+    /// The statement; no parameters.
+    pub sql: String,
+}
+
+/// Every kind, in the order in which objects are restored where dependencies leave a choice.
+pub const KINDS: &[Kind] = &[
+    // Definitions.
+    schema::SCHEMA,
+    extension::EXTENSION,
+    enums::ENUM,
+    composite::COMPOSITE,
+    range::RANGE,
+    domain::DOMAIN,
+    function::FUNCTION,
+    aggregate::AGGREGATE,
+    sequence::SEQUENCE,
+    table::TABLE,
+    view::VIEW,
+    materialized_view::MATERIALIZED_VIEW,
+    table_attach::TABLE_ATTACH,
+    sequence_owned_by::SEQUENCE_OWNED_BY,
+    default::DEFAULT,
+    // Data.
+    table_data::TABLE_DATA,
+    sequence_set::SEQUENCE_SET,
+    // After the data.
+    check_constraint::CHECK_CONSTRAINT,
+    constraint::CONSTRAINT,
+    index::INDEX,
+    index_attach::INDEX_ATTACH,
+    statistics::STATISTICS,
+    rule::RULE,
+    trigger::TRIGGER,
+    foreign_key::FK_CONSTRAINT,
+    policy::POLICY,
+    row_security::ROW_SECURITY,
+    default_acl::DEFAULT_ACL,
+    materialized_view_data::MATERIALIZED_VIEW_DATA,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn queries_have_names_of_their_own() {
+        let mut names = BTreeSet::new();
+        for kind in KINDS {
+            for query in (kind.queries)(Version::OLDEST) {
+                assert!(names.insert(query.name), "{}: two queries are named {}", kind.tag, query.name);
+            }
+        }
+    }
+}

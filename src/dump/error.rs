@@ -1,0 +1,73 @@
+//! What can go wrong in a dump.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::{archive, catalog, copy_rows, pg};
+
+/// An error of a dump. After one, nothing stands under the archive's name that was not there before.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection, the snapshot or a query failed.
+    #[error(transparent)]
+    Server(#[from] pg::Error),
+    /// The catalog could not be read.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// A table's rows could not be read.
+    #[error("dumping table {table}: {source}")]
+    Table {
+        /// Schema and name.
+        table: String,
+        /// What the server said.
+        source: pg::Error,
+    },
+    /// The server sent something that is no COPY stream.
+    #[error("dumping table {table}: {source}. This is a bug in pgsnap or in the server")]
+    Stream {
+        /// Schema and name.
+        table: String,
+        /// What is wrong with it.
+        source: copy_rows::Error,
+    },
+    /// The server counts other rows than arrived.
+    #[error(
+        "dumping table {table}: the server sent {sent} rows and {rows} arrived. This is a bug in pgsnap or in the server"
+    )]
+    RowCount {
+        /// Schema and name.
+        table: String,
+        /// Rows that arrived.
+        rows: u64,
+        /// Rows that the server says it sent.
+        sent: u64,
+    },
+    /// A block could not be encoded or written.
+    #[error("writing the archive: {0}")]
+    Archive(#[from] archive::Error),
+    /// Something stands under the archive's name.
+    #[error("{} exists already; choose another name, or replace it with --force", path.display())]
+    Exists {
+        /// The name.
+        path: PathBuf,
+    },
+    /// The file system refused something.
+    #[error("could not {action} {}: {source}", path.display())]
+    Storage {
+        /// What was being done.
+        action: &'static str,
+        /// To which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The session that holds the locks or the snapshot is gone: what was read since may be from no single moment.
+    #[error("the session that holds the snapshot was lost before the dump was complete; run the dump again")]
+    SnapshotLost,
+    /// A thread ended without a result.
+    #[error("{0} ended unexpectedly. This is a bug in pgsnap")]
+    Panicked(&'static str),
+    /// Somebody asked it to stop.
+    #[error("interrupted; nothing was published")]
+    Interrupted,
+}

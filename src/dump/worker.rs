@@ -1,0 +1,183 @@
+//! A worker: one session on the snapshot that reads chunk after chunk and hands blocks to the writer.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Error;
+use super::encode::{EncoderPool, Encoding};
+use super::plan::{Chunk, copy_statement};
+use crate::archive::{self, BlockPosition, EncodedBlock, Transfer};
+use crate::copy_rows::RowSplitter;
+use crate::pg::{self, CancelHandle, ConnectConfig, Session, Snapshot};
+use crate::progress::{Event, Monitor};
+
+/// Rows are cut into blocks of about this size. Larger blocks compress a little better and cost every job more memory.
+pub const BLOCK_BYTES: usize = 4 << 20;
+/// How many blocks of a worker may be in encoding before it waits for the oldest.
+const ENCODING_AHEAD: usize = 2;
+
+/// lock_not_available
+const NO_LOCK: &str = "55P03";
+
+/// What all workers share.
+pub struct Work {
+    /// How to connect.
+    pub config: ConnectConfig,
+    /// What every session sees.
+    pub snapshot: Snapshot,
+    /// The encoding of the rows.
+    pub encoding: String,
+    /// The archive's catalog: the tables.
+    pub catalog: Arc<archive::Catalog>,
+    /// What is still to be read.
+    pub chunks: Mutex<VecDeque<Chunk>>,
+    /// Chunks that a worker got no lock for.
+    pub refused: Mutex<Vec<Chunk>>,
+    /// Ends the statements of all workers.
+    pub cancels: Mutex<Vec<CancelHandle>>,
+    /// Chunks left per table, to tell when a table is done.
+    pub left: Mutex<Vec<(u32, u64)>>,
+    /// Where blocks are encoded.
+    pub encoders: Arc<EncoderPool>,
+    /// Set when the dump has failed or was interrupted.
+    pub stopped: AtomicBool,
+    /// Who wants to know.
+    pub monitor: Arc<dyn Monitor>,
+}
+
+impl Work {
+    async fn join(&self) -> Result<Session, Error> {
+        let mut session = self.snapshot.join(&self.config).await?;
+        session.set_client_encoding(&self.encoding).await?;
+        locked(&self.cancels).push(session.cancel_handle());
+        Ok(session)
+    }
+}
+
+/// A worker that panicked has failed the dump; what it left behind a mutex is whole.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads chunks until none is left.
+pub async fn run(work: Arc<Work>, blocks: SyncSender<EncodedBlock>) -> Result<(), Error> {
+    let mut session = work.join().await?;
+    loop {
+        let Some(chunk) = locked(&work.chunks).pop_front() else { return Ok(()) };
+        match read_chunk(&work, &session, &chunk, &blocks).await {
+            // Somebody waits for the table behind our own lock, and everybody else behind him: a deadlock that the server
+            // cannot see. The leader has the lock already.
+            Err(Error::Table { source, .. }) if source.sqlstate() == Some(NO_LOCK) => {
+                locked(&work.refused).push(chunk);
+                session = work.join().await?;
+            }
+            done => done?,
+        }
+    }
+}
+
+/// Reads the chunks that workers got no lock for, on the session that holds the locks.
+pub async fn run_refused(work: &Arc<Work>, blocks: &SyncSender<EncodedBlock>) -> Result<(), Error> {
+    let refused = std::mem::take(&mut *locked(&work.refused));
+    for chunk in refused {
+        read_chunk(work, work.snapshot.leader(), &chunk, blocks).await?;
+    }
+    Ok(())
+}
+
+async fn read_chunk(
+    work: &Arc<Work>,
+    session: &Session,
+    chunk: &Chunk,
+    blocks: &SyncSender<EncodedBlock>,
+) -> Result<(), Error> {
+    let table = &work.catalog.tables[chunk.table as usize];
+    let name = table.label();
+    let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let binary = table.transfer == Transfer::Binary;
+    let statement = copy_statement(&table.schema, &table.name, &columns, binary, chunk.pages);
+    let mut reading = Reading {
+        work,
+        table: &name,
+        splitter: RowSplitter::new(table.transfer.format()),
+        next: BlockPosition { chunk: chunk.number, sequence: 0 },
+        number: chunk.table,
+        encoding: VecDeque::new(),
+        blocks,
+        rows: 0,
+    };
+    let copied = pg::copy::copy_out(session, &statement, |bytes| reading.push(bytes)).await;
+    let sent = copied.map_err(|error| match error {
+        Error::Server(source) => Error::Table { table: name.clone(), source },
+        other => other,
+    })?;
+    let rows = reading.finish()?;
+    if rows != sent {
+        return Err(Error::RowCount { table: name, rows, sent });
+    }
+    let mut left = locked(&work.left);
+    let (chunks, total) = &mut left[chunk.table as usize];
+    *chunks -= 1;
+    *total += rows;
+    if *chunks == 0 {
+        work.monitor.report(Event::Done(format!("table {name}: {total} rows")));
+    }
+    Ok(())
+}
+
+/// A chunk being read.
+struct Reading<'a> {
+    work: &'a Work,
+    table: &'a str,
+    splitter: RowSplitter,
+    next: BlockPosition,
+    number: u32,
+    encoding: VecDeque<Encoding>,
+    blocks: &'a SyncSender<EncodedBlock>,
+    rows: u64,
+}
+
+impl Reading<'_> {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.work.stopped.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        self.splitter.push(bytes).map_err(|source| Error::Stream { table: self.table.to_owned(), source })?;
+        if self.splitter.ready() >= BLOCK_BYTES { self.cut() } else { Ok(()) }
+    }
+
+    /// Gives the complete rows to the encoders, and what they have finished to the writer.
+    fn cut(&mut self) -> Result<(), Error> {
+        let rows = self.splitter.take();
+        if rows.count > 0 {
+            self.rows += rows.count;
+            self.encoding.push_back(self.work.encoders.start(self.number, self.next, rows.bytes));
+            self.next.sequence += 1;
+        }
+        while self.encoding.len() > ENCODING_AHEAD {
+            self.hand_over_oldest()?;
+        }
+        Ok(())
+    }
+
+    fn hand_over_oldest(&mut self) -> Result<(), Error> {
+        let Some(oldest) = self.encoding.pop_front() else { return Ok(()) };
+        // Both waits keep the memory bounded; they hold up this worker only.
+        tokio::task::block_in_place(|| {
+            let block = oldest.wait()?;
+            self.work.monitor.report(Event::Advanced(block.info.raw_len));
+            self.blocks.send(block).map_err(|_| Error::Panicked("the writer"))
+        })
+    }
+
+    fn finish(mut self) -> Result<u64, Error> {
+        self.cut()?;
+        while !self.encoding.is_empty() {
+            self.hand_over_oldest()?;
+        }
+        self.splitter.finish().map_err(|source| Error::Stream { table: self.table.to_owned(), source })?;
+        Ok(self.rows)
+    }
+}

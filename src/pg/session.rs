@@ -1,0 +1,218 @@
+//! A session: one connection with known settings.
+
+use std::borrow::Cow;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
+
+use super::config::ConnectConfig;
+use super::open::{self, CancelHandle, Link};
+use super::settings::{self, Purpose};
+use super::version::Version;
+use super::{Error, Result};
+
+/// One connection to a server, with the settings of its [`Purpose`]. Dropping it ends the connection.
+pub struct Session {
+    pub(super) link: Link,
+    client_encoding: Cow<'static, str>,
+}
+
+impl Session {
+    /// Connects, logs in and sets every setting that can change a byte.
+    ///
+    /// `application_name` is what the server's activity view shows, unless the configuration names another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connect`], [`Error::PasswordRequired`], [`Error::Auth`], [`Error::Tls`], [`Error::TooManyConnections`],
+    /// [`Error::NoSuchDatabase`], [`Error::UnsupportedServer`].
+    pub async fn connect(config: &ConnectConfig, purpose: Purpose, application_name: &str) -> Result<Self> {
+        let link = open::open(config, application_name).await?;
+        let version = link.facts.version;
+        if version < Version::OLDEST {
+            return Err(Error::UnsupportedServer {
+                target: link.target.clone(),
+                version: link.facts.version_text.clone(),
+            });
+        }
+        if version.major() > Version::NEWEST_MAJOR {
+            tracing::warn!(
+                "PostgreSQL {version} is newer than this program knows: kinds of objects it does not know are left out"
+            );
+        }
+        let sql = settings::statements(purpose, version, &link.facts.encoding);
+        let client_encoding = Cow::Borrowed(statement_encoding(&link.facts.encoding));
+        let session = Self { link, client_encoding };
+        session.batch_as("preparing a session", &sql).await?;
+        Ok(session)
+    }
+
+    /// The server's version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.link.facts.version
+    }
+
+    /// The server's version in its own words: `15.18 (Debian 15.18-0+deb12u1)`.
+    #[must_use]
+    pub fn version_text(&self) -> &str {
+        &self.link.facts.version_text
+    }
+
+    /// The encoding of the database.
+    #[must_use]
+    pub fn server_encoding(&self) -> &str {
+        &self.link.facts.encoding
+    }
+
+    /// The process id of the server process, as its activity view and its log show it.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.link.facts.pid
+    }
+
+    /// Where the session is: safe to print.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.link.target
+    }
+
+    /// Whether the connection has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.link.client.is_closed()
+    }
+
+    /// Something that can cancel this session's statement from another task.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        self.link.cancel.clone()
+    }
+
+    /// The rows of a query. `what` says in an error what was being done: "reading the list of tables".
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Server`] if the statement fails, [`Error::Lost`] if the connection does.
+    pub async fn query(&self, what: &str, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+        match self.link.client.query(sql, params).await {
+            Ok(rows) => Ok(rows),
+            Err(error) => Err(self.failure(what, Some(sql), error).await),
+        }
+    }
+
+    /// Runs exactly one statement, in one round trip; the extended protocol refuses a second one in the text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn execute(&self, sql: &str) -> Result<()> {
+        match self.link.client.query_typed(sql, &[]).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failure("running a statement", Some(sql), error).await),
+        }
+    }
+
+    /// Runs several statements in one round trip. For text of our own only: whatever is in it is run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn batch(&self, sql: &str) -> Result<()> {
+        self.batch_as("running statements", sql).await
+    }
+
+    pub(super) async fn batch_as(&self, what: &str, sql: &str) -> Result<()> {
+        match self.link.client.batch_execute(sql).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failure(what, Some(sql), error).await),
+        }
+    }
+
+    /// The encoding of texts in COPY data. Sessions start with UTF8, or SQL_ASCII if the database is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`]; the server refuses encodings it cannot convert to its own.
+    pub async fn set_client_encoding(&mut self, encoding: &str) -> Result<()> {
+        if self.client_encoding == encoding {
+            return Ok(());
+        }
+        self.switch_encoding(encoding).await?;
+        self.client_encoding = Cow::Owned(encoding.to_owned());
+        Ok(())
+    }
+
+    /// The encoding of statements, as at the start of the session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn reset_client_encoding(&mut self) -> Result<()> {
+        self.set_client_encoding(statement_encoding(&self.link.facts.encoding)).await
+    }
+
+    async fn switch_encoding(&self, encoding: &str) -> Result<()> {
+        self.query(
+            "setting the client encoding",
+            "SELECT pg_catalog.set_config('client_encoding', $1, false)",
+            &[&encoding],
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Prepares a COPY statement. The text of statements is UTF8 here, and the server reads it in the client encoding:
+    /// names outside ASCII are read under UTF8, the rows then travel in the encoding that was set.
+    pub(super) async fn prepare_copy(&self, what: &str, sql: &str) -> Result<Statement> {
+        let foreign = !sql.is_ascii() && !matches!(&*self.client_encoding, "UTF8" | "SQL_ASCII");
+        if foreign {
+            self.switch_encoding("UTF8").await?;
+        }
+        let prepared = match self.link.client.prepare(sql).await {
+            Ok(statement) => statement,
+            Err(error) => return Err(self.failure(what, Some(sql), error).await),
+        };
+        if foreign {
+            self.switch_encoding(&self.client_encoding).await?;
+        }
+        Ok(prepared)
+    }
+
+    /// What the driver's error means. If the connection has ended, what ended it.
+    pub(super) async fn failure(
+        &self,
+        what: &str,
+        statement: Option<&str>,
+        error: tokio_postgres::Error,
+    ) -> Error {
+        if error.is_closed() {
+            let mut ended = self.link.ended.clone();
+            if let Ok(cause) = ended.wait_for(Option::is_some).await
+                && let Some(cause) = cause.as_ref()
+            {
+                return Error::working(what, None, cause);
+            }
+        }
+        Error::working(what, statement, &error)
+    }
+
+    /// The connection failed below the driver.
+    pub(super) fn lost(&self, what: &str, error: &std::io::Error) -> Error {
+        Error::Lost { what: what.to_owned(), cause: error.to_string(), sqlstate: None }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The driver would read all remaining rows before it says goodbye.
+        if self.link.tap.is_copying() {
+            self.link.driver.abort();
+        }
+    }
+}
+
+/// Statements are UTF8 here. A database without an encoding converts nothing and must not try.
+fn statement_encoding(database: &str) -> &'static str {
+    if database == "SQL_ASCII" { "SQL_ASCII" } else { "UTF8" }
+}

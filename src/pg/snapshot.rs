@@ -1,0 +1,414 @@
+//! One consistent view of a database for many sessions.
+//!
+//! TRUNCATE and rewriting ALTER TABLE are not MVCC-safe: a snapshot that is older than the lock on a table can find the
+//! table empty. So the tables are locked first. LOCK takes no snapshot, not even in a REPEATABLE READ transaction: the
+//! leader locks every table, and its first query afterwards takes the snapshot that is exported. A second session, the
+//! scout, lists the tables and looks at how things are now, while the leader sees how they were. Tables that appeared
+//! between listing and snapshot are locked late, and each table's file is compared: the one the snapshot knows with the
+//! one that is there under the lock.
+//!
+//! Somebody who wants to change a table queues behind the leader, and every session that has no lock on that table yet
+//! queues behind him: a deadlock that the server cannot see, because nobody but us knows that the leader waits for its
+//! workers. So sessions that join wait for locks only briefly (SQLSTATE 55P03). The leader itself never waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::config::ConnectConfig;
+use super::session::Session;
+use super::settings::Purpose;
+use super::{Error, Result};
+
+/// How to take a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotOptions {
+    /// How long to wait for the lock on a table. Zero waits forever.
+    pub lock_wait_timeout: Duration,
+}
+
+impl Default for SnapshotOptions {
+    fn default() -> Self {
+        Self { lock_wait_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// A snapshot that is kept open, and locks on all tables in it.
+pub struct Snapshot {
+    id: String,
+    leader: Session,
+    locked: BTreeSet<u32>,
+}
+
+/// The two sessions that find a consistent moment.
+struct Search<'a> {
+    leader: &'a Session,
+    scout: &'a Session,
+    lock_timeout_ms: u128,
+}
+
+const APPLICATION: &str = "pgsnap";
+/// How long a joined session waits for a lock, in milliseconds.
+const WORKER_LOCK_TIMEOUT_MS: u32 = 1000;
+const TRIES: usize = 3;
+/// How often the list of tables is read again because tables come and go while they are being locked.
+const ROUNDS: usize = 20;
+/// Length of one LOCK statement's list of names, in bytes.
+const BATCH: usize = 100_000;
+
+/// Tables of users, as the transaction of the asking session sees them. Others cannot be locked or hold no rows.
+const LIST: &str = "\
+    SELECT c.oid, c.relkind = 'r' AS is_table, c.relfilenode AS file, \
+           pg_catalog.pg_relation_filenode(c.oid) AS file_now, \
+           pg_catalog.format('%I.%I', n.nspname, c.relname) AS name \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
+    ORDER BY c.oid";
+
+struct Relation {
+    oid: u32,
+    is_table: bool,
+    file: u32,
+    file_now: Option<u32>,
+    name: String,
+}
+
+/// Why a try failed that may succeed when started again.
+enum Trouble {
+    /// A table changed; the message for the case that it goes on like this.
+    Changed(String),
+    Final(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Final(error)
+    }
+}
+
+impl Snapshot {
+    /// Locks all tables, then takes and exports a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LockTimeout`] when somebody holds a table for too long, [`Error::Snapshot`] when tables kept changing
+    /// or may not be read, and what [`Session::connect`] reports.
+    pub async fn take(config: &ConnectConfig, options: &SnapshotOptions) -> Result<Self> {
+        let leader = Session::connect(config, Purpose::Dump, APPLICATION).await?;
+        let scout = Session::connect(config, Purpose::Dump, APPLICATION).await?;
+        let search = Search {
+            leader: &leader,
+            scout: &scout,
+            // The server's limit is that of a 32-bit integer.
+            lock_timeout_ms: options.lock_wait_timeout.as_millis().min(i32::MAX as u128),
+        };
+        let mut last = String::new();
+        for attempt in 1..=TRIES {
+            match search.attempt().await {
+                Ok((id, locked)) => return Ok(Self { id, leader, locked }),
+                Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Changed(what)) => {
+                    tracing::info!("snapshot attempt {attempt}: {what}");
+                    last = what;
+                }
+            }
+            leader.batch("ROLLBACK").await?;
+        }
+        Err(Error::Snapshot {
+            what: format!("{last} ({TRIES} attempts)"),
+            advice: "the tables are being created, rewritten or dropped all the time: try again when that has ended",
+            sqlstate: None,
+        })
+    }
+
+    /// The exported snapshot's identifier, for `SET TRANSACTION SNAPSHOT`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The session that holds the locks, inside the snapshot in a REPEATABLE READ READ ONLY transaction. The catalog is
+    /// read here, and a table for which a joined session gets no lock.
+    #[must_use]
+    pub fn leader(&self) -> &Session {
+        &self.leader
+    }
+
+    /// The encoding of rows that are read on the leader: see [`Session::set_client_encoding`]. The catalog must have been
+    /// read before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn set_leader_encoding(&mut self, encoding: &str) -> Result<()> {
+        self.leader.set_client_encoding(encoding).await
+    }
+
+    /// OIDs of the ordinary and partitioned tables that are locked in ACCESS SHARE mode.
+    #[must_use]
+    pub fn locked(&self) -> &BTreeSet<u32> {
+        &self.locked
+    }
+
+    /// Whether the locks and the snapshot are still held. If not, nothing that is read from now on may be used.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.leader.is_closed()
+    }
+
+    /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction. It waits a second for the lock
+    /// on a table: then its statement fails with SQLSTATE 55P03, and the table is to be read on [`Snapshot::leader`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::connect`]; [`Error::Snapshot`] if the snapshot has been lost.
+    pub async fn join(&self, config: &ConnectConfig) -> Result<Session> {
+        let session = Session::connect(config, Purpose::Dump, APPLICATION).await?;
+        let sql = format!(
+            "SET lock_timeout = {WORKER_LOCK_TIMEOUT_MS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+             SET TRANSACTION SNAPSHOT '{}'",
+            self.id
+        );
+        match session.batch_as("joining the snapshot", &sql).await {
+            Ok(()) => Ok(session),
+            Err(error) if !self.is_alive() => Err(Error::Snapshot {
+                what: error.to_string(),
+                advice: "the session that holds the snapshot was lost: look into the server's log",
+                sqlstate: error.sqlstate().map(str::to_owned),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Search<'_> {
+    /// One try: lock, take the snapshot, check. The snapshot's identifier and the locked tables.
+    async fn attempt(&self) -> Result<(String, BTreeSet<u32>), Trouble> {
+        self.leader
+            .batch(&format!(
+                "SET lock_timeout = {}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                self.lock_timeout_ms
+            ))
+            .await?;
+        let listed = self.lock_all().await?;
+        let exported = self
+            .leader
+            .query("exporting the snapshot", "SELECT pg_catalog.pg_export_snapshot() AS id", &[])
+            .await?;
+        let id = exported
+            .first()
+            .and_then(|row| row.try_get("id").ok())
+            .filter(|id: &String| id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'))
+            .ok_or_else(|| malformed("exporting the snapshot"))?;
+        let seen = list(self.leader).await?;
+        let late: Vec<&Relation> = seen.iter().filter(|relation| !listed.contains(&relation.oid)).collect();
+        if !self.lock(&late).await? {
+            return Err(Trouble::Changed("a table was dropped while it was being locked".to_owned()));
+        }
+        Ok((id, self.check(seen).await?))
+    }
+
+    /// Locks tables until none is left unlocked. The OIDs that were listed.
+    async fn lock_all(&self) -> Result<BTreeSet<u32>, Trouble> {
+        let mut done = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            let relations = list(self.scout).await?;
+            let missing: Vec<&Relation> =
+                relations.iter().filter(|relation| !done.contains(&relation.oid)).collect();
+            if missing.is_empty() {
+                return Ok(done);
+            }
+            if self.lock(&missing).await? {
+                done.extend(missing.iter().map(|relation| relation.oid));
+            }
+        }
+        Err(Trouble::Changed("tables are created and dropped faster than they can be locked".to_owned()))
+    }
+
+    /// Locks these tables. False if one of them is gone: then list them again.
+    async fn lock(&self, relations: &[&Relation]) -> Result<bool> {
+        let mut rest = relations;
+        while !rest.is_empty() {
+            let mut length = 0;
+            let fit = rest
+                .iter()
+                .take_while(|relation| {
+                    length += relation.name.len() + "ONLY , ".len();
+                    length <= BATCH
+                })
+                .count()
+                .max(1);
+            let (batch, after) = rest.split_at(fit);
+            let names: Vec<_> = batch.iter().map(|relation| format!("ONLY {}", relation.name)).collect();
+            // The savepoint keeps the locks of earlier batches when a table of this one is gone.
+            let sql = format!(
+                "SAVEPOINT batch; LOCK TABLE {} IN ACCESS SHARE MODE; RELEASE SAVEPOINT batch",
+                names.join(", ")
+            );
+            match self.leader.batch_as("locking tables", &sql).await {
+                Ok(()) => {}
+                // Undefined table, undefined schema.
+                Err(error) if matches!(error.sqlstate(), Some("42P01" | "3F000")) => {
+                    self.leader.batch("ROLLBACK TO SAVEPOINT batch; RELEASE SAVEPOINT batch").await?;
+                    return Ok(false);
+                }
+                Err(error) => return Err(self.explain(error, batch).await),
+            }
+            rest = after;
+        }
+        Ok(true)
+    }
+
+    /// Compares what the snapshot sees with what is locked and there now.
+    async fn check(&self, seen: Vec<Relation>) -> Result<BTreeSet<u32>, Trouble> {
+        let held = self
+            .scout
+            .query(
+                "reading the locks",
+                "SELECT DISTINCT relation FROM pg_catalog.pg_locks \
+                 WHERE locktype = 'relation' AND granted AND mode = 'AccessShareLock' AND pid = $1 \
+                   AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+                &[&self.leader.pid()],
+            )
+            .await?;
+        let held: BTreeSet<u32> = held
+            .iter()
+            .map(|row| row.try_get("relation"))
+            .collect::<Result<_, _>>()
+            .map_err(|_| malformed("reading the locks"))?;
+        // Read committed: what the names mean at this moment, under the locks.
+        let now: BTreeMap<u32, Relation> =
+            list(self.scout).await?.into_iter().map(|relation| (relation.oid, relation)).collect();
+        let mut locked = BTreeSet::new();
+        for relation in seen {
+            let change = match now.get(&relation.oid) {
+                None => "was dropped",
+                Some(_) if !held.contains(&relation.oid) => "was replaced by another table of that name",
+                Some(current) if current.name != relation.name => "was renamed",
+                Some(current) if current.is_table != relation.is_table => "became another kind of relation",
+                Some(current) if relation.is_table && Some(relation.file) != current.file_now => {
+                    "was truncated or rewritten"
+                }
+                Some(_) => {
+                    locked.insert(relation.oid);
+                    continue;
+                }
+            };
+            return Err(Trouble::Changed(format!(
+                "table {} {change} while the snapshot was taken",
+                relation.name
+            )));
+        }
+        Ok(locked)
+    }
+
+    /// A failed LOCK, with the names of the tables it was about.
+    async fn explain(&self, error: Error, batch: &[&Relation]) -> Error {
+        let oids: Vec<u32> = batch.iter().map(|relation| relation.oid).collect();
+        match error.sqlstate() {
+            Some("55P03") => {
+                let (names, blockers) = self.blockers(&oids).await;
+                Error::LockTimeout {
+                    what: "locking tables".to_owned(),
+                    relation: if names.is_empty() { batch_text(batch) } else { names.join(", ") },
+                    blockers,
+                    waited_ms: self.lock_timeout_ms,
+                }
+            }
+            Some("42501") => {
+                let names = self.unreadable().await;
+                Error::Snapshot {
+                    what: format!(
+                        "no permission to read {}",
+                        if names.is_empty() { error.to_string() } else { names.join(", ") }
+                    ),
+                    advice: "GRANT SELECT on the tables and USAGE on their schemas, or connect as a role that may read them \
+                             (pg_read_all_data)",
+                    sqlstate: Some("42501".to_owned()),
+                }
+            }
+            // 53200 out of shared memory: the lock table is full.
+            Some("53200") => Error::Snapshot {
+                what: error.to_string(),
+                advice: "the server has no room for a lock on every table: raise max_locks_per_transaction there",
+                sqlstate: Some("53200".to_owned()),
+            },
+            _ => error,
+        }
+    }
+
+    /// Who holds or waits for a lock that excludes reading one of these tables. The answer only helps a message, so a
+    /// failure to get it is no failure.
+    async fn blockers(&self, oids: &[u32]) -> (Vec<String>, Vec<i32>) {
+        let rows = self
+            .scout
+            .query(
+                "finding out who holds the locks",
+                "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, l.pid \
+                 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.relation = ANY ($1) \
+                   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+                 ORDER BY l.granted DESC, c.oid, l.pid",
+                &[&oids],
+            )
+            .await
+            .unwrap_or_default();
+        let mut names: Vec<String> = rows.iter().filter_map(|row| row.try_get("name").ok()).collect();
+        names.dedup();
+        let mut blockers: Vec<i32> = rows.iter().filter_map(|row| row.try_get("pid").ok()).collect();
+        blockers.dedup();
+        (names, blockers)
+    }
+
+    /// All tables that this user may not read.
+    async fn unreadable(&self) -> Vec<String> {
+        let rows = self
+            .scout
+            .query(
+                "finding out which tables may not be read",
+                &format!(
+                    "SELECT l.name FROM ({LIST}) l JOIN pg_catalog.pg_class c ON c.oid = l.oid \
+                     WHERE NOT pg_catalog.has_table_privilege(l.oid, 'SELECT') \
+                        OR NOT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')"
+                ),
+                &[],
+            )
+            .await
+            .unwrap_or_default();
+        rows.iter().filter_map(|row| row.try_get("name").ok()).collect()
+    }
+}
+
+fn batch_text(batch: &[&Relation]) -> String {
+    match batch {
+        [] => "no table".to_owned(),
+        [only] => only.name.clone(),
+        [first, rest @ ..] => format!("{} or one of {} more tables", first.name, rest.len()),
+    }
+}
+
+async fn list(session: &Session) -> Result<Vec<Relation>> {
+    const WHAT: &str = "listing the tables";
+    let rows = session.query(WHAT, LIST, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Relation {
+                oid: row.try_get("oid")?,
+                is_table: row.try_get("is_table")?,
+                file: row.try_get("file")?,
+                file_now: row.try_get("file_now")?,
+                name: row.try_get("name")?,
+            })
+        })
+        .collect::<std::result::Result<_, tokio_postgres::Error>>()
+        .map_err(|error| Error::working(WHAT, None, &error))
+}
+
+fn malformed(what: &str) -> Error {
+    Error::Protocol {
+        what: what.to_owned(),
+        cause: "the server's answer is not what this query gives".to_owned(),
+        statement: None,
+    }
+}

@@ -1,0 +1,620 @@
+//! A tap in the byte stream between the server and the driver, for the rows of COPY TO STDOUT.
+//!
+//! The driver hands out one allocation and one channel message per row. The tap sits below it, follows the frames of the
+//! protocol (one byte of tag, four of length), and while a COPY runs gives the payload of CopyData frames to the reader
+//! of the COPY, straight from the read buffer. Every other frame reaches the driver unchanged and in order, so
+//! authentication, errors and notices stay where they are.
+//!
+//! The stream is read by one side at a time: by the reader of the COPY from the end of CopyOutResponse until a frame
+//! that ends the COPY, by the driver otherwise. Each side wakes the other when the next frame is not its own.
+//!
+//! Frames: <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::tls::{ChannelBinding, TlsStream};
+
+use super::transport::Transport;
+
+/// Large enough that reading costs few system calls, small enough to stay in the processor's cache.
+const BUFFER: usize = 128 * 1024;
+/// No message of PostgreSQL is longer: its buffers end at 1 GiB.
+const LONGEST_FRAME: usize = 1 << 30;
+/// A command tag has a handful of words.
+const LONGEST_TAG: usize = 1024;
+
+const COMMAND_COMPLETE: u8 = b'C';
+const COPY_IN_RESPONSE: u8 = b'G';
+const COPY_DATA: u8 = b'd';
+const COPY_DONE: u8 = b'c';
+const COPY_OUT_RESPONSE: u8 = b'H';
+const ERROR_RESPONSE: u8 = b'E';
+const READY_FOR_QUERY: u8 = b'Z';
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No COPY TO STDOUT.
+    Idle,
+    /// The next CopyOutResponse starts ours.
+    Armed,
+    /// CopyData frames belong to the reader.
+    Data,
+    /// The rows are over; the command tag and ReadyForQuery are still to come.
+    Tail,
+    /// The reader went away before the end. What is left goes to the driver, which drops it.
+    Abandoned,
+}
+
+/// The start of a COPY FROM STDIN. When the server refuses one, the driver sends a CopyFail and a second Sync all the
+/// same. The server answers the Sync with a ReadyForQuery that the driver would take for an answer to its next request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CopyInStart {
+    No,
+    /// The statement is on its way: CopyInResponse or an error will come.
+    Sent,
+    /// An error came; the ReadyForQuery that belongs to it will follow.
+    Refused,
+    /// It did; the next one is the surplus one.
+    Surplus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Driver,
+    Reader,
+}
+
+/// Bytes read from the server, and how they are cut into frames.
+pub(super) struct Input {
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    /// Bytes of the current frame that have not been given away yet, and who gets them.
+    left: usize,
+    owner: Side,
+}
+
+impl Input {
+    fn new() -> Self {
+        Self { buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0, left: 0, owner: Side::Driver }
+    }
+
+    fn available(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Tag and length (without the tag) of the frame that begins here, if its header is there.
+    fn header(&self) -> io::Result<Option<(u8, usize)>> {
+        let Some(&[tag, a, b, c, d]) = self.available().first_chunk::<5>() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        if !(4..=LONGEST_FRAME).contains(&length) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the server sent a message of {length} bytes: this is not PostgreSQL's protocol"),
+            ));
+        }
+        Ok(Some((tag, length)))
+    }
+
+    /// Skips the header of a CopyData frame: what follows belongs to the reader.
+    fn enter_copy_data(&mut self, length: usize) {
+        self.start += 5;
+        self.left = length - 4;
+        self.owner = Side::Reader;
+    }
+
+    /// Gives the reader's bytes that are here to `sink`, up to the first frame that is not CopyData.
+    pub(super) fn deliver<E>(&mut self, mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        loop {
+            if self.left == 0 {
+                match self.header() {
+                    Ok(Some((COPY_DATA, length))) => self.enter_copy_data(length),
+                    // Anything else, damage included, is for the side that looks at it next.
+                    _ => return Ok(()),
+                }
+            }
+            let bytes = self.available();
+            let Some(piece) = bytes.get(..self.left.min(bytes.len())) else {
+                return Ok(());
+            };
+            let length = piece.len();
+            if length > 0 {
+                sink(piece)?;
+            }
+            self.start += length;
+            self.left -= length;
+            if self.left > 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads once from the stream. Ready(0) is its end.
+    fn fill(&mut self, stream: &mut Transport, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let mut free = ReadBuf::new(self.buffer.get_mut(self.end..).unwrap_or_default());
+        ready!(Pin::new(stream).poll_read(context, &mut free))?;
+        let read = free.filled().len();
+        self.end += read;
+        Poll::Ready(Ok(read))
+    }
+}
+
+struct Shared {
+    stream: Transport,
+    /// None while the reader of a COPY works on it.
+    input: Option<Input>,
+    phase: Phase,
+    copy_in: CopyInStart,
+    /// From the command tag of the last COPY.
+    rows: Option<u64>,
+    /// ErrorResponse frames seen so far.
+    errors: u64,
+    driver: Option<Waker>,
+    reader: Option<Waker>,
+}
+
+impl Shared {
+    /// Who gets the bytes at the front; None if more must be read to know.
+    fn front(&mut self) -> io::Result<Option<Side>> {
+        let Some(input) = &mut self.input else {
+            return Ok(Some(Side::Reader));
+        };
+        if self.phase == Phase::Abandoned && input.owner == Side::Reader {
+            // The header of this frame is gone, so the driver must not see the rest.
+            let length = input.left.min(input.available().len());
+            input.start += length;
+            input.left -= length;
+            if input.left > 0 {
+                return Ok(None);
+            }
+            input.owner = Side::Driver;
+        }
+        if input.left > 0 {
+            return Ok(Some(input.owner));
+        }
+        let Some((tag, length)) = input.header()? else {
+            return Ok(None);
+        };
+        match (tag, self.phase) {
+            (COPY_DATA, Phase::Data) => {
+                input.enter_copy_data(length);
+                return Ok(Some(Side::Reader));
+            }
+            (COPY_OUT_RESPONSE, Phase::Armed) => self.phase = Phase::Data,
+            (COPY_DONE | ERROR_RESPONSE | READY_FOR_QUERY, Phase::Data) => {
+                self.phase = Phase::Tail;
+                wake(&mut self.reader);
+            }
+            (COMMAND_COMPLETE, Phase::Tail) if length <= LONGEST_TAG => {
+                let Some(body) = input.available().get(5..length + 1) else {
+                    return Ok(None);
+                };
+                self.rows = rows_of_tag(body);
+            }
+            _ => {}
+        }
+        match (tag, self.copy_in) {
+            (COPY_IN_RESPONSE, CopyInStart::Sent) => self.copy_in = CopyInStart::No,
+            (ERROR_RESPONSE, CopyInStart::Sent) => self.copy_in = CopyInStart::Refused,
+            (READY_FOR_QUERY, CopyInStart::Refused) => self.copy_in = CopyInStart::Surplus,
+            (READY_FOR_QUERY, CopyInStart::Surplus) => {
+                if input.available().len() <= length {
+                    return Ok(None);
+                }
+                input.start += length + 1;
+                self.copy_in = CopyInStart::No;
+                return self.front();
+            }
+            _ => {}
+        }
+        if tag == ERROR_RESPONSE {
+            self.errors += 1;
+        }
+        if tag == READY_FOR_QUERY && self.phase == Phase::Tail {
+            self.phase = Phase::Idle;
+            wake(&mut self.reader);
+        }
+        input.left = length + 1;
+        input.owner = Side::Driver;
+        Ok(Some(Side::Driver))
+    }
+
+    fn poll_driver(&mut self, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = out.filled().len();
+        loop {
+            let front = self.front()?;
+            let filled = out.filled().len() > before;
+            if out.remaining() == 0 || (filled && front.is_none()) {
+                return Poll::Ready(Ok(()));
+            }
+            let readers = front == Some(Side::Reader) || (front.is_none() && self.phase == Phase::Data);
+            let Some(input) = self.input.as_mut().filter(|_| !readers) else {
+                wake(&mut self.reader);
+                if filled {
+                    return Poll::Ready(Ok(()));
+                }
+                self.driver = Some(context.waker().clone());
+                return Poll::Pending;
+            };
+            let bytes = input.available();
+            let length = input.left.min(bytes.len()).min(out.remaining());
+            if length > 0 {
+                out.put_slice(&bytes[..length]);
+                input.start += length;
+                input.left -= length;
+            } else if filled || ready!(input.fill(&mut self.stream, context))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Lends the input to the reader when it holds bytes of the COPY. None: the rows are over.
+    fn poll_reader(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Input>>> {
+        loop {
+            match self.front()? {
+                Some(Side::Reader) => {
+                    let here = self.input.as_ref().is_some_and(|input| !input.available().is_empty());
+                    if here {
+                        return Poll::Ready(Ok(self.input.take()));
+                    }
+                }
+                Some(Side::Driver) => {
+                    wake(&mut self.driver);
+                    if self.phase != Phase::Data {
+                        return Poll::Ready(Ok(None));
+                    }
+                    self.reader = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
+                None if self.phase != Phase::Data => {
+                    wake(&mut self.driver);
+                    return Poll::Ready(Ok(None));
+                }
+                None => {}
+            }
+            let Some(input) = &mut self.input else {
+                return Poll::Ready(Err(io::Error::other("the reader of a COPY failed before")));
+            };
+            if ready!(input.fill(&mut self.stream, context))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+/// The number in `COPY 42\0`.
+fn rows_of_tag(body: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(body.strip_suffix(b"\0")?).ok()?;
+    text.strip_prefix("COPY ")?.parse().ok()
+}
+
+/// The end of the tap that the session keeps.
+#[derive(Clone)]
+pub(super) struct Tap(Arc<Mutex<Shared>>);
+
+/// The end of the tap that the driver reads and writes.
+pub(super) struct Tapped(Arc<Mutex<Shared>>);
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Tap {
+    /// Puts a tap on a stream on which nothing but the TLS negotiation has happened.
+    pub(super) fn new(stream: Transport) -> (Self, Tapped) {
+        let shared = Arc::new(Mutex::new(Shared {
+            stream,
+            input: Some(Input::new()),
+            phase: Phase::Idle,
+            copy_in: CopyInStart::No,
+            rows: None,
+            errors: 0,
+            driver: None,
+            reader: None,
+        }));
+        (Self(Arc::clone(&shared)), Tapped(shared))
+    }
+
+    /// ErrorResponse messages that the server has sent so far.
+    pub(super) fn errors(&self) -> u64 {
+        lock(&self.0).errors
+    }
+
+    /// Says that a COPY FROM STDIN is sent next. The number of errors so far.
+    pub(super) fn begin_copy_in(&self) -> u64 {
+        let mut shared = lock(&self.0);
+        shared.copy_in = CopyInStart::Sent;
+        shared.errors
+    }
+
+    /// Whether rows of a COPY may still be under way.
+    pub(super) fn is_copying(&self) -> bool {
+        matches!(lock(&self.0).phase, Phase::Armed | Phase::Data | Phase::Abandoned)
+    }
+
+    /// Claims the rows of the COPY TO STDOUT that is sent next. None if another one is not over.
+    pub(super) fn begin(&self) -> Option<CopyTap<'_>> {
+        let mut shared = lock(&self.0);
+        if shared.phase != Phase::Idle {
+            return None;
+        }
+        shared.phase = Phase::Armed;
+        shared.rows = None;
+        Some(CopyTap(&self.0))
+    }
+}
+
+/// The rows of one COPY TO STDOUT. Dropped early, it leaves them to the driver.
+pub(super) struct CopyTap<'a>(&'a Mutex<Shared>);
+
+impl CopyTap<'_> {
+    /// The server refused the COPY: there will be no rows.
+    pub(super) fn refused(self) {
+        lock(self.0).phase = Phase::Idle;
+    }
+
+    /// Waits for more rows; None when they are over. What is taken must be given back.
+    pub(super) async fn take(&mut self) -> io::Result<Option<Input>> {
+        std::future::poll_fn(|context| lock(self.0).poll_reader(context)).await
+    }
+
+    /// Gives back what [`CopyTap::take`] lent.
+    pub(super) fn give_back(&mut self, input: Input) {
+        lock(self.0).input = Some(input);
+    }
+
+    /// Waits until the server is ready for the next statement. The number of rows from the command tag.
+    pub(super) async fn finish(self) -> Option<u64> {
+        std::future::poll_fn(|context| {
+            let mut shared = lock(self.0);
+            if shared.phase != Phase::Tail {
+                return Poll::Ready(shared.rows);
+            }
+            shared.reader = Some(context.waker().clone());
+            wake(&mut shared.driver);
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Drop for CopyTap<'_> {
+    fn drop(&mut self) {
+        let mut shared = lock(self.0);
+        shared.phase = match shared.phase {
+            Phase::Armed | Phase::Data | Phase::Abandoned => Phase::Abandoned,
+            Phase::Idle | Phase::Tail => Phase::Idle,
+        };
+        wake(&mut shared.driver);
+    }
+}
+
+impl AsyncRead for Tapped {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        lock(&self.0).poll_driver(context, buffer)
+    }
+}
+
+impl AsyncWrite for Tapped {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut lock(&self.0).stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut lock(&self.0).stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut lock(&self.0).stream).poll_shutdown(context)
+    }
+}
+
+impl TlsStream for Tapped {
+    fn channel_binding(&self) -> ChannelBinding {
+        lock(&self.0).stream.channel_binding()
+    }
+}
+
+impl Drop for Tapped {
+    fn drop(&mut self) {
+        // The driver is gone: nobody will end the wait of `finish`.
+        let mut shared = lock(&self.0);
+        if shared.phase == Phase::Tail {
+            shared.phase = Phase::Idle;
+        }
+        wake(&mut shared.reader);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+    use crate::pg::transport::Plain;
+
+    fn frame(tag: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap();
+        [&[tag][..], &length.to_be_bytes(), body].concat()
+    }
+
+    fn tapped() -> (Tap, Tapped, DuplexStream) {
+        let (ours, servers) = tokio::io::duplex(1 << 20);
+        let (tap, stream) = Tap::new(Box::new(Plain(Box::new(ours))));
+        (tap, stream, servers)
+    }
+
+    /// What the reader and the driver get, when the server's bytes arrive in pieces of `piece` bytes.
+    async fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, Option<u64>) {
+        let (tap, mut stream, mut server) = tapped();
+        let rows = tap.begin().unwrap();
+        let send = async {
+            for part in bytes.chunks(piece) {
+                server.write_all(part).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            drop(server);
+        };
+        let driver = async {
+            let mut out = Vec::new();
+            stream.read_to_end(&mut out).await.unwrap();
+            drop(stream);
+            out
+        };
+        let reader = async {
+            let mut rows = rows;
+            // As in copy_out: the driver passes CopyOutResponse on before anybody asks for rows.
+            while lock(rows.0).phase == Phase::Armed {
+                tokio::task::yield_now().await;
+            }
+            let mut out = Vec::new();
+            while let Some(mut input) = rows.take().await.unwrap() {
+                input
+                    .deliver(|bytes| {
+                        out.extend_from_slice(bytes);
+                        Ok::<_, ()>(())
+                    })
+                    .unwrap();
+                rows.give_back(input);
+            }
+            (out, rows.finish().await)
+        };
+        let ((), driver, (reader, count)) = tokio::join!(send, driver, reader);
+        (reader, driver, count)
+    }
+
+    #[tokio::test]
+    async fn rows_go_to_the_reader_and_all_else_to_the_driver() {
+        let notice = frame(b'N', b"SWARNING\0\0");
+        let ready = frame(READY_FOR_QUERY, b"I");
+        let (response, done) = (frame(COPY_OUT_RESPONSE, &[1, 0, 0]), frame(COPY_DONE, b""));
+        let tag = frame(COMMAND_COMPLETE, b"COPY 3\0");
+        let (empty, long) = (frame(COPY_DATA, b""), frame(COPY_DATA, &[7; 300]));
+        let server =
+            [&ready, &response, &frame(COPY_DATA, b"one"), &notice, &empty, &long, &done, &tag, &ready];
+        let server: Vec<u8> = server.into_iter().flatten().copied().collect();
+        let drivers = [&ready, &response, &notice, &done, &tag, &ready];
+        let drivers: Vec<u8> = drivers.into_iter().flatten().copied().collect();
+        for piece in 1..server.len() + 1 {
+            let (reader, driver, count) = run(&server, piece).await;
+            assert_eq!(reader, [&b"one"[..], &[7; 300]].concat(), "pieces of {piece}");
+            assert_eq!(driver, drivers, "pieces of {piece}");
+            assert_eq!(count, Some(3), "pieces of {piece}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_ends_the_rows_and_reaches_the_driver() {
+        let error = frame(ERROR_RESPONSE, b"SERROR\0\0");
+        let ready = frame(READY_FOR_QUERY, b"I");
+        let response = frame(COPY_OUT_RESPONSE, &[1, 0, 0]);
+        let server = [&response[..], &frame(COPY_DATA, b"one"), &error, &ready].concat();
+        let drivers = [&response[..], &error, &ready].concat();
+        for piece in 1..server.len() + 1 {
+            assert_eq!(run(&server, piece).await, (b"one".to_vec(), drivers.clone(), None));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_surplus_answer_to_a_refused_copy_in_is_dropped() {
+        let error = frame(ERROR_RESPONSE, b"SERROR\0\0");
+        let ready = frame(READY_FOR_QUERY, b"I");
+        let next = frame(b'1', b"");
+        let server = [&ready[..], &error, &ready, &ready, &next, &ready].concat();
+        for piece in 1..server.len() + 1 {
+            let (tap, mut stream, mut end) = tapped();
+            assert_eq!(tap.begin_copy_in(), 0);
+            let send = async {
+                for part in server.chunks(piece) {
+                    end.write_all(part).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+                drop(end);
+            };
+            let mut out = Vec::new();
+            let (_, read) = tokio::join!(send, stream.read_to_end(&mut out));
+            read.unwrap();
+            assert_eq!(out, [&ready[..], &error, &ready, &next, &ready].concat(), "pieces of {piece}");
+            assert_eq!(tap.errors(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_accepted_copy_in_loses_nothing() {
+        let ready = frame(READY_FOR_QUERY, b"I");
+        let error = frame(ERROR_RESPONSE, b"SERROR\0\0");
+        let server = [&frame(COPY_IN_RESPONSE, &[1, 0, 0])[..], &error, &ready, &ready].concat();
+        let (tap, mut stream, mut end) = tapped();
+        tap.begin_copy_in();
+        end.write_all(&server).await.unwrap();
+        drop(end);
+        let mut out = Vec::new();
+        stream.read_to_end(&mut out).await.unwrap();
+        assert_eq!(out, server);
+    }
+
+    #[tokio::test]
+    async fn an_abandoned_copy_goes_to_the_driver_and_lets_no_other_begin() {
+        let (tap, mut stream, mut end) = tapped();
+        drop(tap.begin().unwrap());
+        assert!(tap.is_copying() && tap.begin().is_none());
+        let server = [frame(COPY_OUT_RESPONSE, &[1, 0, 0]), frame(COPY_DATA, b"one")].concat();
+        end.write_all(&server).await.unwrap();
+        drop(end);
+        let mut out = Vec::new();
+        stream.read_to_end(&mut out).await.unwrap();
+        assert_eq!(out, server);
+    }
+
+    #[tokio::test]
+    async fn a_copy_abandoned_within_a_row_leaves_whole_frames() {
+        let (tap, mut stream, mut end) = tapped();
+        let mut rows = tap.begin().unwrap();
+        let response = frame(COPY_OUT_RESPONSE, &[1, 0, 0]);
+        let (row, next) = (frame(COPY_DATA, b"abandoned"), frame(COPY_DATA, b"next"));
+        end.write_all(&[&response[..], &row[..9]].concat()).await.unwrap();
+        let mut out = vec![0; response.len()];
+        stream.read_exact(&mut out).await.unwrap();
+        assert_eq!(out, response);
+        let mut input = rows.take().await.unwrap().unwrap();
+        input.deliver(|_| Err(())).unwrap_err();
+        rows.give_back(input);
+        drop(rows);
+        end.write_all(&[&row[9..], &next[..]].concat()).await.unwrap();
+        drop(end);
+        let mut out = Vec::new();
+        stream.read_to_end(&mut out).await.unwrap();
+        assert_eq!(out, next);
+    }
+
+    #[tokio::test]
+    async fn impossible_lengths_are_refused() {
+        for length in [0_u32, 3, 0x4000_0001, u32::MAX] {
+            let (_tap, mut stream, mut end) = tapped();
+            end.write_all(&[&[b'Z'][..], &length.to_be_bytes()].concat()).await.unwrap();
+            let error = stream.read_u8().await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What can go wrong in a restore.
+
+use crate::{archive, copy_rows, pg};
+
+/// An error of a restore.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection or one of our own queries failed.
+    #[error(transparent)]
+    Server(#[from] pg::Error),
+    /// The archive is damaged.
+    #[error("reading the archive: {0}")]
+    Archive(#[from] archive::Error),
+    /// The target holds objects already.
+    #[error(
+        "database {database} is not empty: it holds {count} objects, among them {examples}. Restore into a new database \
+         (createdb -T template0 NAME)"
+    )]
+    NotEmpty {
+        /// The target.
+        database: String,
+        /// How many objects.
+        count: i64,
+        /// The first of them.
+        examples: String,
+    },
+    /// Things the archive needs are missing at the target.
+    #[error("the target cannot take this archive; nothing was changed:\n  {}", missing.join("\n  "))]
+    Preflight {
+        /// Each thing, with what to do about it.
+        missing: Vec<String>,
+    },
+    /// A statement of the archive failed.
+    #[error("restoring {object}: {source}")]
+    Statement {
+        /// Kind and name of the entry.
+        object: String,
+        /// What the server said, and the statement.
+        source: pg::Error,
+    },
+    /// The rows of a table could not be loaded.
+    #[error("loading table {table}: {source}")]
+    Load {
+        /// Schema and name.
+        table: String,
+        /// What the server said.
+        source: pg::Error,
+    },
+    /// The rows of a table could not be read back.
+    #[error("reading table {table} back: {source}")]
+    ReadBack {
+        /// Schema and name.
+        table: String,
+        /// What is wrong with what the server sent.
+        source: copy_rows::Error,
+    },
+    /// What was loaded is not what the archive holds.
+    #[error(
+        "table {table} does not hold what the archive holds: {rows} rows with digest {digest}, expected {expected_rows} rows \
+         with digest {expected_digest}"
+    )]
+    Different {
+        /// Schema and name.
+        table: String,
+        /// Rows in the database.
+        rows: u64,
+        /// Digest of the rows in the database.
+        digest: String,
+        /// Rows in the archive.
+        expected_rows: u64,
+        /// Digest of the rows in the archive.
+        expected_digest: String,
+    },
+    /// A thread ended without a result.
+    #[error("{0} ended unexpectedly. This is a bug in pgsnap")]
+    Panicked(&'static str),
+    /// Somebody asked it to stop.
+    #[error("interrupted; the target database holds a part of the archive: drop it before restoring again")]
+    Interrupted,
+}

@@ -1,0 +1,306 @@
+//! Which task waits for which: a pure value, made before the first statement.
+//!
+//! Pre-data entries run one after the other, in the archive's order. The graph here is what comes then: loading, reading
+//! back, and everything of post-data, as parallel as dependencies and locks allow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section};
+
+/// Tables with more raw bytes than this are loaded by several workers at once.
+const LOAD_PART_BYTES: u64 = 256 << 20;
+
+/// Kinds of entries that others lock. A kind that is not here is never locked by plan, only by the server.
+const RELATIONS: [&str; 2] = ["TABLE", "MATERIALIZED VIEW"];
+
+/// Something one worker does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Runs the statements of the entry at this place in the catalog.
+    Execute(usize),
+    /// Loads blocks of a table, by their places in the table's index. Alone means no other task loads this table.
+    Load {
+        /// The table's number.
+        table: u32,
+        /// Places in `TableIndex::blocks`.
+        blocks: std::ops::Range<usize>,
+        /// Whether this task loads the whole table.
+        alone: bool,
+    },
+    /// Reads a table back and compares.
+    Verify {
+        /// The table's number.
+        table: u32,
+    },
+}
+
+/// A task of the graph.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// What it does.
+    pub action: Action,
+    /// Tasks that must have ended before, by place.
+    pub after: Vec<usize>,
+    /// Tables it locks, by the place of their entry, and how.
+    pub locks: Vec<(usize, Lock)>,
+    /// An estimate of its work, in bytes: larger tasks start first.
+    pub weight: u64,
+}
+
+/// What a restore will do.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Entries that run first, in order.
+    pub pre_data: Vec<usize>,
+    /// The parallel part.
+    pub tasks: Vec<Task>,
+    /// ACLs, in order, after all tasks.
+    pub acls: Vec<usize>,
+    /// What runs under the final ACLs, in order.
+    pub last: Vec<usize>,
+}
+
+/// Makes the plan for the entries that `wanted` lets through.
+pub fn plan(
+    catalog: &Catalog,
+    index: &Index,
+    jobs: usize,
+    verify: bool,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Plan {
+    let mut plan = Plan::default();
+    let mut builder = Builder {
+        catalog,
+        index,
+        jobs,
+        verify,
+        tasks: Vec::new(),
+        of_entry: BTreeMap::new(),
+        data_of: data_of(catalog),
+    };
+    for (place, entry) in catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry)) {
+        match (entry.pass, entry.section) {
+            (Pass::Acl, _) => plan.acls.push(place),
+            (Pass::PostAcl, _) => plan.last.push(place),
+            (Pass::Main, Section::PreData) => plan.pre_data.push(place),
+            (Pass::Main, Section::Data | Section::PostData) => builder.add(place, entry),
+        }
+    }
+    plan.tasks = builder.tasks;
+    plan
+}
+
+/// For the place of a table's entry, the place of the entry that holds its rows.
+fn data_of(catalog: &Catalog) -> BTreeMap<usize, usize> {
+    let mut data_of = BTreeMap::new();
+    for (place, entry) in catalog.entries.iter().enumerate() {
+        if entry.table.is_some() {
+            data_of.extend(dependencies(entry).map(|table| (table, place)));
+        }
+    }
+    data_of
+}
+
+/// Places of the entries that an entry depends on.
+fn dependencies(entry: &Entry) -> impl Iterator<Item = usize> {
+    entry.dependencies.iter().map(|id| *id as usize - 1)
+}
+
+struct Builder<'a> {
+    catalog: &'a Catalog,
+    index: &'a Index,
+    jobs: usize,
+    verify: bool,
+    tasks: Vec<Task>,
+    /// The tasks that must have ended when something depends on the entry.
+    of_entry: BTreeMap<usize, Vec<usize>>,
+    data_of: BTreeMap<usize, usize>,
+}
+
+impl Builder<'_> {
+    fn add(&mut self, place: usize, entry: &Entry) {
+        let tasks = match entry.table {
+            Some(table) => self.add_loads(entry, table),
+            None => vec![self.add_statements(place, entry)],
+        };
+        self.of_entry.insert(place, tasks);
+    }
+
+    fn push(&mut self, task: Task) -> usize {
+        self.tasks.push(task);
+        self.tasks.len() - 1
+    }
+
+    fn add_loads(&mut self, entry: &Entry, table: u32) -> Vec<usize> {
+        let index = &self.index.tables[table as usize];
+        let after = self.after(entry);
+        let own: Vec<usize> = self.relations(entry).collect();
+        let parts = self.parts(table);
+        let alone = parts.len() == 1;
+        let mut loads = Vec::new();
+        for blocks in parts {
+            let weight = index.blocks[blocks.clone()].iter().map(|block| block.raw_len).sum();
+            // TRUNCATE takes the table for itself; streams that share it may run side by side.
+            let lock = if alone { Lock::Exclusive } else { Lock::Share };
+            let locks = own.iter().map(|table| (*table, lock)).collect();
+            loads.push(self.push(Task {
+                action: Action::Load { table, blocks, alone },
+                after: after.clone(),
+                locks,
+                weight,
+            }));
+        }
+        if self.verify {
+            let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
+            self.push(Task {
+                action: Action::Verify { table },
+                after: loads.clone(),
+                locks,
+                weight: index.raw_bytes,
+            });
+        }
+        loads
+    }
+
+    /// The block ranges that are loaded by a task each: one for a small table or a single worker.
+    fn parts(&self, table: u32) -> Vec<std::ops::Range<usize>> {
+        let index = &self.index.tables[table as usize];
+        let blocks = index.blocks.len();
+        let wanted = usize::try_from(index.raw_bytes / LOAD_PART_BYTES).unwrap_or(usize::MAX).max(1);
+        let count = if self.jobs == 1 { 1 } else { wanted.min(blocks.max(1)) };
+        (0..count).map(|part| blocks * part / count..blocks * (part + 1) / count).collect()
+    }
+
+    fn add_statements(&mut self, place: usize, entry: &Entry) -> usize {
+        let locks: Vec<(usize, Lock)> = match entry.lock {
+            Lock::None => Vec::new(),
+            lock => self.relations(entry).map(|relation| (relation, lock)).collect(),
+        };
+        let weight = locks.iter().map(|(table, _)| self.bytes_of(*table)).sum();
+        let after = self.after(entry);
+        self.push(Task { action: Action::Execute(place), after, locks, weight })
+    }
+
+    fn bytes_of(&self, table: usize) -> u64 {
+        let number = self.data_of.get(&table).and_then(|data| self.catalog.entries[*data].table);
+        number.map_or(0, |number| self.index.tables[number as usize].raw_bytes)
+    }
+
+    /// The relations among the dependencies.
+    fn relations(&self, entry: &Entry) -> impl Iterator<Item = usize> {
+        dependencies(entry).filter(|place| RELATIONS.contains(&self.catalog.entries[*place].kind.as_str()))
+    }
+
+    /// The tasks an entry waits for: those of its dependencies, and for a table those that load it.
+    fn after(&self, entry: &Entry) -> Vec<usize> {
+        let mut after = BTreeSet::new();
+        for dependency in dependencies(entry) {
+            after.extend(self.of_entry.get(&dependency).into_iter().flatten());
+            if let Some(data) = self.data_of.get(&dependency) {
+                after.extend(self.of_entry.get(data).into_iter().flatten());
+            }
+        }
+        after.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{BlockRef, Source, Table, TableIndex, Transfer};
+
+    fn entry(
+        id: u32,
+        kind: &str,
+        section: Section,
+        lock: Lock,
+        dependencies: &[u32],
+        table: Option<u32>,
+    ) -> Entry {
+        Entry {
+            id,
+            kind: kind.to_owned(),
+            schema: None,
+            name: format!("e{id}"),
+            owner: None,
+            section,
+            pass: if kind == "ACL" { Pass::Acl } else { Pass::Main },
+            lock,
+            create: Vec::new(),
+            drop: Vec::new(),
+            owned: None,
+            tablespace: None,
+            access_method: None,
+            dependencies: dependencies.to_vec(),
+            table,
+        }
+    }
+
+    fn block(raw_len: u64) -> BlockRef {
+        BlockRef { table: 0, offset: 0, chunk: 0, sequence: 0, rows: 1, raw_len, stored_len: raw_len }
+    }
+
+    fn example(raw_len: u64) -> (Catalog, Index) {
+        let entries = vec![
+            entry(1, "TABLE", Section::PreData, Lock::None, &[], None),
+            entry(2, "TABLE DATA", Section::Data, Lock::None, &[1], Some(0)),
+            entry(3, "INDEX", Section::PostData, Lock::Share, &[1], None),
+            entry(4, "CONSTRAINT", Section::PostData, Lock::Exclusive, &[1], None),
+            entry(5, "ACL", Section::PostData, Lock::None, &[1], None),
+        ];
+        let table = Table {
+            entry: 2,
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+            transfer: Transfer::Binary,
+            text_reason: None,
+            columns: Vec::new(),
+        };
+        let blocks: Vec<BlockRef> = (0..4).map(|_| block(raw_len / 4)).collect();
+        let tables = vec![TableIndex { blocks, raw_bytes: raw_len, ..TableIndex::default() }];
+        (
+            Catalog { source: Source::default(), entries, tables: vec![table] },
+            Index { tables, ..Index::default() },
+        )
+    }
+
+    #[test]
+    fn post_data_waits_for_the_rows_and_acls_come_last() {
+        let (catalog, index) = example(100);
+        let plan = plan(&catalog, &index, 4, true, |_| true);
+        assert_eq!((plan.pre_data, plan.acls, plan.last), (vec![0], vec![4], vec![]));
+        let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
+        let load = Action::Load { table: 0, blocks: 0..4, alone: true };
+        assert_eq!(actions, [&load, &Action::Verify { table: 0 }, &Action::Execute(2), &Action::Execute(3)]);
+        assert!(plan.tasks[1..].iter().all(|task| task.after == [0]));
+        assert_eq!(plan.tasks[0].locks, [(0, Lock::Exclusive)]);
+        assert_eq!(plan.tasks[2].locks, [(0, Lock::Share)]);
+        assert_eq!(plan.tasks[3].locks, [(0, Lock::Exclusive)]);
+    }
+
+    #[test]
+    fn a_large_table_is_loaded_in_parts_that_cover_every_block_once() {
+        let (catalog, index) = example(LOAD_PART_BYTES * 3);
+        for (jobs, parts) in [(1, 1), (4, 3)] {
+            let plan = plan(&catalog, &index, jobs, false, |_| true);
+            let mut next = 0;
+            let mut loads = 0;
+            for task in &plan.tasks {
+                if let Action::Load { blocks, alone, .. } = &task.action {
+                    assert_eq!((blocks.start, *alone), (next, parts == 1));
+                    next = blocks.end;
+                    loads += 1;
+                }
+            }
+            assert_eq!((loads, next), (parts, 4));
+        }
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_planned_and_not_waited_for() {
+        let (catalog, index) = example(100);
+        let plan = plan(&catalog, &index, 1, false, |entry| entry.table.is_none() && entry.kind != "ACL");
+        assert_eq!(plan.tasks.len(), 2);
+        assert!(plan.tasks.iter().all(|task| task.after.is_empty()) && plan.acls.is_empty());
+    }
+}

@@ -1,0 +1,113 @@
+//! What must be true of the target before the first change, told all at once.
+
+use super::{Error, RestoreOptions};
+use crate::archive::Catalog;
+use crate::pg::Session;
+
+/// Refuses a target that is not empty or that lacks something the archive needs.
+pub async fn check(session: &Session, catalog: &Catalog, options: &RestoreOptions) -> Result<(), Error> {
+    refuse_user_objects(session).await?;
+    let mut missing = Vec::new();
+    let source = &catalog.source;
+    let (from, to) = (source.server_version_num / 10000, session.version().major());
+    if from > to {
+        missing.push(format!(
+            "the archive comes from PostgreSQL {from} and this server is {to}: restore into a server of version {from} or newer"
+        ));
+    }
+    missing.extend(missing_extensions(session, catalog).await?);
+    if options.owners || options.privileges {
+        missing.extend(missing_roles(session, &source.roles).await?);
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Error::Preflight { missing }) }
+}
+
+/// Schemas that are nobody's own, as a condition on `n.nspname`.
+const USER_SCHEMA: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+
+async fn refuse_user_objects(session: &Session) -> Result<(), Error> {
+    let own = |catalog: &str, column: &str, name: &str, schema: &str| {
+        format!(
+            "SELECT {name} AS name FROM pg_catalog.{catalog} o JOIN pg_catalog.pg_namespace n ON n.oid = o.{schema} \
+             WHERE {USER_SCHEMA} AND o.oid >= 16384 AND {column} NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+             WHERE d.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass AND d.objid = o.oid AND d.deptype IN ('e', 'i'))"
+        )
+    };
+    let statement = format!(
+        "SELECT pg_catalog.count(*) AS count, pg_catalog.string_agg(name, ', ') FILTER (WHERE place <= 3) AS examples, \
+         pg_catalog.current_database()::text AS database \
+         FROM (SELECT name, pg_catalog.row_number() OVER (ORDER BY name) AS place FROM ({} UNION ALL {} UNION ALL {} \
+         UNION ALL SELECT 'schema ' || pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_namespace n \
+         WHERE {USER_SCHEMA} AND n.nspname <> 'public' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+         WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid AND d.deptype = 'e')) objects) numbered",
+        own(
+            "pg_class",
+            "o.relkind NOT IN ('i', 'I', 't', 'c') AND",
+            "o.oid::pg_catalog.regclass::text",
+            "relnamespace"
+        ),
+        own("pg_proc", "", "o.oid::pg_catalog.regprocedure::text", "pronamespace"),
+        own(
+            "pg_type",
+            "o.typtype IN ('e', 'd', 'r') AND",
+            "'type ' || pg_catalog.format_type(o.oid, NULL)",
+            "typnamespace"
+        ),
+    );
+    let rows = session.query("look for objects in the target", &statement, &[]).await?;
+    for row in rows {
+        let count: i64 = row.get("count");
+        if count > 0 {
+            let examples: Option<String> = row.get("examples");
+            return Err(Error::NotEmpty {
+                database: row.get("database"),
+                count,
+                examples: examples.unwrap_or_default(),
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn missing_extensions(session: &Session, catalog: &Catalog) -> Result<Vec<String>, Error> {
+    let names: Vec<&str> =
+        catalog.source.extensions.iter().map(|extension| extension.name.as_str()).collect();
+    let rows = session
+        .query(
+            "look for extensions at the target",
+            "SELECT w.name FROM pg_catalog.unnest($1::text[]) AS w(name) \
+             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name = w.name) ORDER BY w.name",
+            &[&names],
+        )
+        .await?;
+    let sentence = |row: &tokio_postgres::Row| {
+        let name: String = row.get("name");
+        let version = catalog
+            .source
+            .extensions
+            .iter()
+            .find(|extension| extension.name == name)
+            .map(|e| e.version.as_str());
+        format!(
+            "extension {name} (version {} at the source) is not available: install it on the server",
+            version.unwrap_or("?")
+        )
+    };
+    Ok(rows.iter().map(sentence).collect())
+}
+
+async fn missing_roles(session: &Session, roles: &[String]) -> Result<Vec<String>, Error> {
+    let rows = session
+        .query(
+            "look for roles at the target",
+            "SELECT w.name FROM pg_catalog.unnest($1::text[]) AS w(name) \
+             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = w.name) ORDER BY w.name",
+            &[&roles],
+        )
+        .await?;
+    let sentence = |row: &tokio_postgres::Row| {
+        let name: String = row.get("name");
+        format!("role {name} does not exist: create it, or restore with --no-owner --no-privileges")
+    };
+    Ok(rows.iter().map(sentence).collect())
+}

@@ -1,0 +1,136 @@
+//! Which task may start now: dependencies, locks, and the largest first. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::Task;
+use crate::archive::Lock;
+
+/// The state of a task graph under execution.
+#[derive(Debug)]
+pub struct Schedule {
+    tasks: Vec<Task>,
+    waiting_for: Vec<usize>,
+    followers: Vec<Vec<usize>>,
+    /// Tasks whose dependencies are done: the heaviest first, then the plan's order.
+    ready: BTreeSet<(std::cmp::Reverse<u64>, usize)>,
+    /// Relations under lock: how many share it, or `EXCLUSIVE`.
+    held: BTreeMap<usize, usize>,
+    unfinished: usize,
+}
+
+const EXCLUSIVE: usize = usize::MAX;
+
+impl Schedule {
+    /// All tasks are still to be done.
+    pub fn new(tasks: Vec<Task>) -> Self {
+        let mut followers = vec![Vec::new(); tasks.len()];
+        for (place, task) in tasks.iter().enumerate() {
+            for before in &task.after {
+                followers[*before].push(place);
+            }
+        }
+        let ready = tasks.iter().enumerate().filter(|(_, task)| task.after.is_empty());
+        Schedule {
+            waiting_for: tasks.iter().map(|task| task.after.len()).collect(),
+            ready: ready.map(|(place, task)| (std::cmp::Reverse(task.weight), place)).collect(),
+            followers,
+            held: BTreeMap::new(),
+            unfinished: tasks.len(),
+            tasks,
+        }
+    }
+
+    /// A task that can start, if there is one; its locks are held from now on.
+    pub fn start(&mut self) -> Option<(usize, Task)> {
+        let key = *self.ready.iter().find(|(_, place)| self.can_lock(*place))?;
+        self.ready.remove(&key);
+        let task = self.tasks[key.1].clone();
+        for (relation, lock) in &task.locks {
+            let holders = self.held.entry(*relation).or_default();
+            *holders = if *lock == Lock::Exclusive { EXCLUSIVE } else { *holders + 1 };
+        }
+        Some((key.1, task))
+    }
+
+    fn can_lock(&self, place: usize) -> bool {
+        self.tasks[place].locks.iter().all(|(relation, lock)| match self.held.get(relation) {
+            None => true,
+            Some(&EXCLUSIVE) => false,
+            Some(_) => *lock != Lock::Exclusive,
+        })
+    }
+
+    /// Takes note that a task has ended well.
+    pub fn finish(&mut self, place: usize) {
+        for (relation, _) in &self.tasks[place].locks {
+            match self.held.get_mut(relation) {
+                Some(holders) if *holders != EXCLUSIVE && *holders > 1 => *holders -= 1,
+                _ => drop(self.held.remove(relation)),
+            }
+        }
+        for follower in std::mem::take(&mut self.followers[place]) {
+            self.waiting_for[follower] -= 1;
+            if self.waiting_for[follower] == 0 {
+                self.ready.insert((std::cmp::Reverse(self.tasks[follower].weight), follower));
+            }
+        }
+        self.unfinished -= 1;
+    }
+
+    /// Whether everything is done.
+    pub fn is_done(&self) -> bool {
+        self.unfinished == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Action;
+    use super::*;
+
+    fn task(after: &[usize], locks: &[(usize, Lock)], weight: u64) -> Task {
+        Task { action: Action::Execute(0), after: after.to_vec(), locks: locks.to_vec(), weight }
+    }
+
+    fn started(schedule: &mut Schedule) -> Vec<usize> {
+        std::iter::from_fn(|| schedule.start()).map(|(place, _)| place).collect()
+    }
+
+    #[test]
+    fn heaviest_first_after_what_they_wait_for() {
+        let mut schedule =
+            Schedule::new(vec![task(&[], &[], 1), task(&[0], &[], 5), task(&[0], &[], 9), task(&[], &[], 2)]);
+        assert_eq!(started(&mut schedule), [3, 0]);
+        schedule.finish(0);
+        assert_eq!(started(&mut schedule), [2, 1]);
+        for place in [3, 2, 1] {
+            assert!(!schedule.is_done());
+            schedule.finish(place);
+        }
+        assert!(schedule.is_done());
+    }
+
+    #[test]
+    fn shared_locks_run_together_and_exclusive_ones_alone() {
+        let share = task(&[], &[(7, Lock::Share)], 2);
+        let exclusive = task(&[], &[(7, Lock::Exclusive)], 1);
+        let mut schedule = Schedule::new(vec![share.clone(), share, exclusive.clone(), exclusive]);
+        assert_eq!(started(&mut schedule), [0, 1]);
+        schedule.finish(0);
+        assert_eq!(started(&mut schedule), [] as [usize; 0]);
+        schedule.finish(1);
+        assert_eq!(started(&mut schedule), [2]);
+        schedule.finish(2);
+        assert_eq!(started(&mut schedule), [3]);
+    }
+
+    #[test]
+    fn a_blocked_task_does_not_hold_up_others() {
+        let mut schedule = Schedule::new(vec![
+            task(&[], &[(1, Lock::Exclusive)], 9),
+            task(&[], &[(1, Lock::Exclusive)], 8),
+            task(&[], &[(2, Lock::Exclusive)], 1),
+        ]);
+        assert_eq!(started(&mut schedule), [0, 2]);
+    }
+}

@@ -1,0 +1,434 @@
+//! What goes wrong around a dump or a restore: each with its exit code, a message that helps, and nothing lost.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Trial};
+use support::{Database, Server, TestResult, pgsnap, run};
+
+mod support;
+
+fn main() {
+    let mut trials = vec![
+        Trial::test("no_such_archive", no_such_archive),
+        Trial::test("not_an_archive", not_an_archive),
+        Trial::test("server_down", server_down),
+        Trial::test("usage", usage),
+    ];
+    let on_every_server: [(&str, fn(&Server) -> TestResult); 5] = [
+        ("wrong_password", wrong_password),
+        ("unknown_database", unknown_database),
+        ("target_not_empty", target_not_empty),
+        ("missing_role_and_extension", missing_role_and_extension),
+        ("existing_archive_is_kept", existing_archive_is_kept),
+    ];
+    for (name, test) in on_every_server {
+        trials.extend(support::trials(name, test));
+    }
+    let on_some: [(&str, fn(&Server) -> TestResult); 7] = [
+        ("server_killed_mid_dump", server_killed_mid_dump),
+        ("snapshot_session_killed", snapshot_session_killed),
+        ("sigterm_mid_dump", sigterm_mid_dump),
+        ("sigterm_while_waiting_for_a_lock", sigterm_while_waiting_for_a_lock),
+        ("kill_9_mid_dump", kill_9_mid_dump),
+        ("lock_timeout", lock_timeout),
+        ("file_size_limit", file_size_limit),
+    ];
+    for (name, test) in on_some {
+        trials.extend(support::trials_on(&[13, 15, 18], name, test));
+    }
+    for major in [15, 18] {
+        let trial = support::trial(major, "disk_full", disk_full);
+        trials.push(if can_mount() { trial } else { trial.with_ignored_flag(true) });
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// Everything a user reads in vain must at least be told: the message holds all of these words.
+fn expect_words(stderr: &str, words: &[&str]) {
+    for word in words {
+        assert!(stderr.contains(word), "the message does not say {word:?}:\n{stderr}");
+    }
+}
+
+fn entries(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).expect("the directory is there");
+    names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn no_such_archive() -> TestResult {
+    for command in [&["inspect"][..], &["restore", "-d", "x"]] {
+        let outcome = run(pgsnap().args(command).arg("/nonexistent/a.pgsnap")).expect_code(7);
+        expect_words(&outcome.stderr, &["/nonexistent/a.pgsnap", "No such file"]);
+    }
+    Ok(())
+}
+
+fn not_an_archive() -> TestResult {
+    let directory = tempfile::tempdir()?;
+    for (name, content) in
+        [("empty", &b""[..]), ("text", b"-- PostgreSQL database dump\n"), ("custom", b"PGDMP\x01\x0e\0")]
+    {
+        let file = directory.path().join(name);
+        fs::write(&file, content)?;
+        run(pgsnap().arg("inspect").arg(&file)).expect_code(3);
+        run(pgsnap().args(["restore", "-d", "x"]).arg(&file)).expect_code(3);
+    }
+    run(pgsnap().arg("inspect").arg(directory.path())).expect_code(3);
+    Ok(())
+}
+
+fn server_down() -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let conninfo = format!("host={} dbname=x", directory.path().display());
+    let outcome = run(pgsnap().args(["dump", "-d", &conninfo, "-U", "u", "-f"]).arg(&archive)).expect_code(5);
+    expect_words(&outcome.stderr, &["cannot connect", "is a server running"]);
+    assert!(entries(directory.path()).is_empty());
+    Ok(())
+}
+
+fn usage() -> TestResult {
+    for arguments in [
+        &["dump"][..],
+        &["frobnicate"],
+        &["dump", "-f", "x", "--jobs", "0"],
+        &["dump", "-f", "x", "-Z", "20"],
+        &["dump", "-f", "x", "-d", "hots=localhost"],
+        &["dump", "-f", "/tmp/pgsnap-usage", "-d", "postgres://u:secret@localhost/x"],
+    ] {
+        let outcome = run(pgsnap().args(arguments)).expect_code(2);
+        assert!(!outcome.stderr.contains("secret"), "a password is printed: {}", outcome.stderr);
+    }
+    Ok(())
+}
+
+fn wrong_password(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let conninfo = format!("host=127.0.0.1 port={} user={} dbname=postgres", server.port, server.superuser);
+    let dump = |password: &str| {
+        let mut command = pgsnap();
+        command.args(["dump", "--json", "-d", &conninfo, "-f"]).arg(&archive).env("PGPASSWORD", password);
+        run(&mut command)
+    };
+    let outcome = dump("wr0ng-secret").expect_code(5);
+    expect_words(&outcome.stderr, &["\"sqlstate\":\"28P01\"", "\"class\":\"connect\"", "exit_error"]);
+    assert!(!outcome.stderr.contains("wr0ng-secret"), "the password is printed: {}", outcome.stderr);
+    assert!(entries(directory.path()).is_empty());
+    dump(&server.password).expect_code(0);
+    Ok(())
+}
+
+fn unknown_database(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let outcome =
+        run(pgsnap().args(["dump", "-d", &server.conninfo("no_such_db"), "-f"]).arg(&archive)).expect_code(5);
+    expect_words(&outcome.stderr, &["no_such_db", "does not exist"]);
+    assert!(entries(directory.path()).is_empty());
+    Ok(())
+}
+
+fn dump(source: &Database, archive: &Path) {
+    run(pgsnap().args(["dump", "-d", &source.conninfo(), "-f"]).arg(archive)).expect_code(0);
+}
+
+fn target_not_empty(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    dump(&server.create_database("source"), &archive);
+    for object in [
+        "TABLE precious (a int)",
+        "FUNCTION precious() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SCHEMA precious",
+    ] {
+        let target = server.create_database("target");
+        target.psql(&format!("CREATE {object}"));
+        let before = target.oracle_dump(&[]);
+        let outcome = run(pgsnap().args(["restore", "-d", &target.conninfo()]).arg(&archive)).expect_code(9);
+        expect_words(&outcome.stderr, &["not empty", "precious"]);
+        support::assert_same("the target before and after", &before, &target.oracle_dump(&[]));
+    }
+    Ok(())
+}
+
+fn missing_role_and_extension(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let source = server.create_database("source");
+    source.psql(
+        "CREATE ROLE pgsnap_short_lived; CREATE TABLE t (a int); ALTER TABLE t OWNER TO pgsnap_short_lived",
+    );
+    dump(&source, &archive);
+    source.psql("DROP OWNED BY pgsnap_short_lived; DROP ROLE pgsnap_short_lived");
+    let target = server.create_database("target");
+    let restore = |options: &[&str]| {
+        run(pgsnap().args(["restore", "-d", &target.conninfo()]).args(options).arg(&archive))
+    };
+    let outcome = restore(&[]).expect_code(9);
+    expect_words(&outcome.stderr, &["role pgsnap_short_lived does not exist", "--no-owner"]);
+    assert_eq!(target.psql("SELECT count(*) FROM pg_class WHERE relname = 't'").trim(), "0");
+    restore(&["--no-owner", "--no-privileges"]).expect_code(0);
+    Ok(())
+}
+
+fn existing_archive_is_kept(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let source = server.create_database("source");
+    dump(&source, &archive);
+    let first = fs::read(&archive)?;
+    assert_eq!(fs::metadata(&archive)?.permissions().mode() & 0o777, 0o600);
+    let again = |options: &[&str]| {
+        run(pgsnap().args(["dump", "-d", &source.conninfo()]).args(options).arg("-f").arg(&archive))
+    };
+    let outcome = again(&[]).expect_code(9);
+    expect_words(&outcome.stderr, &["a.pgsnap", "exists already", "--force"]);
+    assert!(fs::read(&archive)? == first, "the existing archive was touched");
+    again(&["--force"]).expect_code(0);
+    assert!(fs::read(&archive)? != first, "--force did not replace the archive");
+    assert_eq!(entries(directory.path()), ["a.pgsnap"]);
+    Ok(())
+}
+
+/// A database whose dump takes a good while.
+fn large(server: &Server) -> Database {
+    let source = server.create_database("large");
+    source.psql(
+        "CREATE TABLE large AS SELECT n, pg_catalog.repeat(pg_catalog.md5(n::text), 30) AS filler \
+         FROM pg_catalog.generate_series(1, 150000) n",
+    );
+    source
+}
+
+/// A dump of a large database that has been stopped (SIGSTOP) after its first block.
+struct StoppedDump {
+    child: Child,
+    directory: tempfile::TempDir,
+}
+
+impl StoppedDump {
+    fn start(source: &Database) -> StoppedDump {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut command = pgsnap();
+        command.args(["dump", "--progress", "json", "--jobs", "2", "-d", &source.conninfo(), "-f"]);
+        command.arg(directory.path().join("a.pgsnap")).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("pgsnap starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let mut line = String::new();
+        while !line.contains("\"advanced\"") {
+            line.clear();
+            assert!(
+                stderr.read_line(&mut line).expect("a line") > 0,
+                "the dump ended before its first block"
+            );
+        }
+        signal(&child, "STOP");
+        child.stderr = Some(stderr.into_inner());
+        StoppedDump { child, directory }
+    }
+
+    /// Lets it go on, and returns exit code, message, and what stands in the directory.
+    fn finish(mut self) -> (Option<i32>, String, Vec<String>) {
+        signal(&self.child, "CONT");
+        let mut message = String::new();
+        self.child
+            .stderr
+            .take()
+            .expect("stderr is piped")
+            .read_to_string(&mut message)
+            .expect("stderr is text");
+        let status = self.child.wait().expect("it ends");
+        (status.code(), message, entries(self.directory.path()))
+    }
+}
+
+fn signal(child: &Child, signal: &str) {
+    run(Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string())).expect_code(0);
+}
+
+/// Waits until a query returns `t`; fails after a generous while.
+fn wait_until(database: &Database, query: &str) {
+    let started = Instant::now();
+    while database.psql(query).trim() != "t" {
+        assert!(started.elapsed() < Duration::from_secs(20), "in vain: {query}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn sessions_are_gone(source: &Database) {
+    wait_until(
+        source,
+        "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgsnap' AND datname = current_database())",
+    );
+}
+
+fn killed(server: &Server, victims: &str) -> TestResult {
+    let source = large(server);
+    let stopped = StoppedDump::start(&source);
+    let killed = source.psql(&format!(
+        "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity \
+         WHERE application_name = 'pgsnap' AND datname = current_database() AND {victims}"
+    ));
+    assert_eq!(killed.trim(), "t");
+    let (code, message, left) = stopped.finish();
+    assert_eq!(code, Some(6), "{message}");
+    assert_eq!(left, [] as [String; 0]);
+    sessions_are_gone(&source);
+    Ok(())
+}
+
+fn server_killed_mid_dump(server: &Server) -> TestResult {
+    killed(server, "query LIKE 'COPY%'")
+}
+
+fn snapshot_session_killed(server: &Server) -> TestResult {
+    killed(server, "query NOT LIKE 'COPY%'")
+}
+
+fn sigterm_mid_dump(server: &Server) -> TestResult {
+    let source = large(server);
+    let stopped = StoppedDump::start(&source);
+    signal(&stopped.child, "TERM");
+    let (code, message, left) = stopped.finish();
+    assert_eq!(code, Some(143), "{message}");
+    assert_eq!(left, [] as [String; 0]);
+    sessions_are_gone(&source);
+    Ok(())
+}
+
+fn kill_9_mid_dump(server: &Server) -> TestResult {
+    let source = large(server);
+    let stopped = StoppedDump::start(&source);
+    signal(&stopped.child, "KILL");
+    let (code, _, left) = stopped.finish_killed();
+    assert_eq!(code, None);
+    assert!(!left.contains(&"a.pgsnap".to_owned()), "something stands under the archive's name: {left:?}");
+    sessions_are_gone(&source);
+    Ok(())
+}
+
+impl StoppedDump {
+    /// As `finish`, for a process that cannot go on.
+    fn finish_killed(mut self) -> (Option<i32>, String, Vec<String>) {
+        let status = self.child.wait().expect("it ends");
+        (status.code(), String::new(), entries(self.directory.path()))
+    }
+}
+
+/// A session that holds a table until it is dropped.
+struct Holder(Child);
+
+impl Holder {
+    fn start(database: &Database, statement: &str) -> Holder {
+        let mut command = database.server.oracle("psql");
+        command.args([
+            "-XAtq",
+            "-d",
+            &database.name,
+            "-c",
+            &format!("BEGIN; {statement}; SELECT pg_sleep(600)"),
+        ]);
+        let holder =
+            Holder(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql starts"));
+        wait_until(
+            database,
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted)",
+        );
+        holder
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn lock_timeout(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let source = server.create_database("locked");
+    source.psql("CREATE TABLE held (a int); CREATE TABLE free (a int)");
+    let _holder = Holder::start(&source, "LOCK TABLE held");
+    let mut command = pgsnap();
+    command
+        .args(["dump", "--lock-wait-timeout", "200ms", "-d", &source.conninfo(), "-f"])
+        .arg(directory.path().join("a"));
+    let outcome = run(&mut command).expect_code(6);
+    expect_words(&outcome.stderr, &["held", "lock"]);
+    assert!(entries(directory.path()).is_empty());
+    Ok(())
+}
+
+fn sigterm_while_waiting_for_a_lock(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let source = server.create_database("locked");
+    source.psql("CREATE TABLE held (a int)");
+    let holder = Holder::start(&source, "LOCK TABLE held");
+    let mut command = pgsnap();
+    command
+        .args(["dump", "--lock-wait-timeout", "10s", "-d", &source.conninfo(), "-f"])
+        .arg(directory.path().join("a"));
+    let mut child = command.stderr(Stdio::null()).spawn()?;
+    wait_until(
+        &source,
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgsnap' AND wait_event_type = 'Lock')",
+    );
+    signal(&child, "TERM");
+    assert_eq!(child.wait()?.code(), Some(143));
+    assert!(entries(directory.path()).is_empty());
+    sessions_are_gone(&source);
+    drop(holder);
+    Ok(())
+}
+
+fn expect_storage_error(outcome: support::Outcome, directory: &Path, words: &[&str]) {
+    let outcome = outcome.expect_code(7);
+    expect_words(&outcome.stderr, words);
+    assert!(entries(directory).is_empty(), "left behind: {:?}", entries(directory));
+}
+
+fn file_size_limit(server: &Server) -> TestResult {
+    let source = large(server);
+    let directory = tempfile::tempdir()?;
+    let mut command = Command::new("prlimit");
+    command.arg("--fsize=100000").arg(env!("CARGO_BIN_EXE_pgsnap")).args([
+        "dump",
+        "-d",
+        &source.conninfo(),
+        "-f",
+    ]);
+    let outcome = run(command.arg(directory.path().join("a.pgsnap")));
+    expect_storage_error(outcome, directory.path(), &["File too large"]);
+    Ok(())
+}
+
+/// Whether this user may mount a file system in a namespace of its own.
+fn can_mount() -> bool {
+    run(&mut in_namespace("mount -t tmpfs -o size=64k none /mnt")).code == Some(0)
+}
+
+fn in_namespace(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    command
+}
+
+fn disk_full(server: &Server) -> TestResult {
+    let source = large(server);
+    let script = format!(
+        "mount -t tmpfs -o size=100k none /mnt && {} dump -d '{}' -f /mnt/a.pgsnap; code=$?; ls -A /mnt; exit $code",
+        env!("CARGO_BIN_EXE_pgsnap"),
+        source.conninfo()
+    );
+    let outcome = run(&mut in_namespace(&script)).expect_code(7);
+    expect_words(&outcome.stderr, &["No space left on device"]);
+    assert_eq!(outcome.stdout, "", "left behind");
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! One fixture per kind of object under `tests/objects/`: load it, dump, restore, and pg_dump sees no difference. A kind that no
+//! fixture holds is refused.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Arguments, Failed};
+use support::{MAJORS, Server, TestResult, assert_same, pgsnap, run};
+
+mod support;
+
+fn main() {
+    let mut trials = vec![support::trial(18, "every_kind_has_a_fixture", every_kind_has_a_fixture)];
+    for fixture in fixtures() {
+        let name = fixture.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let oldest = oldest_server(&fixture);
+        for major in MAJORS.into_iter().filter(|major| *major >= oldest) {
+            let fixture = fixture.clone();
+            trials.push(support::trial(major, &name, move |server| round_trip(server, &fixture)));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects");
+    let mut fixtures: Vec<PathBuf> = fs::read_dir(directory)
+        .expect("tests/objects")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    fixtures.sort();
+    fixtures
+}
+
+/// The fixture's first line may say `-- min: 14`.
+fn oldest_server(fixture: &Path) -> u32 {
+    let text = fs::read_to_string(fixture).expect("a fixture");
+    let min = text.lines().next().and_then(|line| line.strip_prefix("-- min: "));
+    min.map_or(MAJORS[0], |major| major.trim().parse().expect("min: a major version"))
+}
+
+fn every_kind_has_a_fixture(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let mut seen = String::new();
+    for (number, fixture) in fixtures().iter().enumerate() {
+        let source = server.create_database("fixture");
+        source.load(fixture);
+        let archive = directory.path().join(number.to_string());
+        run(pgsnap().args(["dump", "-d", &source.conninfo(), "-f"]).arg(&archive)).expect_code(0);
+        seen.push_str(&entries(&archive));
+    }
+    let is_missing = |tag: &&str| !seen.contains(&format!("\"kind\": \"{tag}\""));
+    let missing: Vec<&str> =
+        pgsnap::catalog::kinds::KINDS.iter().map(|kind| kind.tag).filter(is_missing).collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Failed::from(format!("kinds without a fixture: {missing:?}")))
+    }
+}
+
+fn round_trip(server: &Server, fixture: &Path) -> TestResult {
+    let source = server.create_database("object");
+    source.load(fixture);
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    run(pgsnap().args(["dump", "-d", &source.conninfo(), "-f"]).arg(&archive)).expect_code(0);
+    let target = server.create_database("object_target");
+    run(pgsnap().args(["restore", "-d", &target.conninfo()]).arg(&archive)).expect_code(0);
+    assert_same("pg_dump of source and target", &source.oracle_dump(&[]), &target.oracle_dump(&[]));
+
+    // Equal databases give equal dumps: what was restored dumps to the same entries, in the same order.
+    let again = directory.path().join("b.pgsnap");
+    run(pgsnap().args(["dump", "-d", &target.conninfo(), "-f"]).arg(&again)).expect_code(0);
+    assert_same("entries of both archives", &entries(&archive), &entries(&again));
+    Ok(())
+}
+
+fn entries(archive: &Path) -> String {
+    let description = run(pgsnap().args(["inspect", "--json"]).arg(archive)).expect_code(0).stdout;
+    let description: serde_json::Value = serde_json::from_str(&description).expect("JSON");
+    format!("{:#}", description["entries"])
+}

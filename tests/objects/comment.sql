@@ -1,0 +1,26 @@
+CREATE TABLE public.commented (id integer PRIMARY KEY, "Col ""b""" text CONSTRAINT "Check it" CHECK ("Col ""b""" <> ''), u integer UNIQUE);
+COMMENT ON TABLE public.commented IS 'It''s a \ backslash, a "quote",
+a new line, $$ dollars $$ and ünïcode';
+COMMENT ON COLUMN public.commented."Col ""b""" IS 'a column';
+COMMENT ON CONSTRAINT "Check it" ON public.commented IS 'a check';
+COMMENT ON CONSTRAINT commented_pkey ON public.commented IS 'a primary key';
+COMMENT ON INDEX public.commented_pkey IS 'the index behind it';
+CREATE INDEX "Odd index" ON public.commented (u);
+COMMENT ON INDEX public."Odd index" IS 'an index';
+CREATE VIEW public.v AS SELECT id AS "I d" FROM public.commented;
+COMMENT ON VIEW public.v IS 'a view';
+COMMENT ON COLUMN public.v."I d" IS 'a view''s column';
+CREATE MATERIALIZED VIEW public.mv AS SELECT 1 AS one;
+COMMENT ON MATERIALIZED VIEW public.mv IS 'a materialized view';
+COMMENT ON COLUMN public.mv.one IS 'its column';
+CREATE SEQUENCE public.numbers;
+COMMENT ON SEQUENCE public.numbers IS 'a sequence';
+CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER "Odd trigger" AFTER INSERT ON public.commented EXECUTE FUNCTION public.fires();
+COMMENT ON TRIGGER "Odd trigger" ON public.commented IS 'a trigger';
+CREATE RULE "Odd rule" AS ON DELETE TO public.commented DO INSTEAD NOTHING;
+COMMENT ON RULE "Odd rule" ON public.commented IS 'a rule';
+CREATE POLICY "Odd policy" ON public.commented USING (true);
+COMMENT ON POLICY "Odd policy" ON public.commented IS 'a policy';
+CREATE TABLE public.refers (id integer CONSTRAINT "F k" REFERENCES public.commented);
+COMMENT ON CONSTRAINT "F k" ON public.refers IS 'a foreign key';

@@ -1,0 +1,23 @@
+-- Row level security.
+CREATE SCHEMA rls;
+DO $$ BEGIN CREATE ROLE pgsnap_rls_a; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE "pgsnap RLS ""b"""; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE TABLE rls.t (a int, owner name, "B b" text);
+INSERT INTO rls.t VALUES (1, 'x', 'y');
+ALTER TABLE rls.t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everyone ON rls.t;
+CREATE POLICY "P's ""policy""" ON rls.t AS RESTRICTIVE FOR SELECT TO pgsnap_rls_a, "pgsnap RLS ""b""" USING ("B b" <> 'it''s');
+CREATE POLICY ins ON rls.t FOR INSERT TO PUBLIC WITH CHECK (owner = CURRENT_USER);
+CREATE POLICY upd ON rls.t FOR UPDATE TO pgsnap_rls_a USING (a > 0) WITH CHECK (a > 1);
+CREATE POLICY del ON rls.t FOR DELETE USING (a IN (SELECT s.a FROM rls.t s));
+COMMENT ON POLICY "P's ""policy""" ON rls.t IS 'a policy''s comment';
+CREATE TABLE rls.forced (a int);
+ALTER TABLE rls.forced ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE TABLE rls.forced_only (a int);
+ALTER TABLE rls.forced_only FORCE ROW LEVEL SECURITY;
+CREATE TABLE rls.policy_but_off (a int);
+CREATE POLICY off ON rls.policy_but_off USING (a > 0);
+CREATE TABLE rls.part (a int) PARTITION BY LIST (a);
+CREATE TABLE rls.part1 PARTITION OF rls.part FOR VALUES IN (1);
+ALTER TABLE rls.part ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON rls.part USING (a = 1);

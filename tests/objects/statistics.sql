@@ -1,0 +1,13 @@
+DO $$ BEGIN CREATE ROLE pgsnap_statistician; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE SCHEMA "Odd ""Schema""";
+CREATE TABLE public.pairs (a int, b int, "C d" text);
+INSERT INTO public.pairs SELECT n % 10, n % 5, n::text FROM pg_catalog.generate_series(1, 1000) n;
+CREATE STATISTICS public.every_kind ON a, b, "C d" FROM public.pairs;
+CREATE STATISTICS "Odd ""Schema"""."Ünlike Names" (ndistinct) ON a, "C d" FROM public.pairs;
+ALTER STATISTICS "Odd ""Schema"""."Ünlike Names" SET STATISTICS 17;
+CREATE STATISTICS public.nothing_kept (mcv, dependencies) ON a, b FROM public.pairs;
+ALTER STATISTICS public.nothing_kept SET STATISTICS 0;
+GRANT CREATE ON SCHEMA public TO pgsnap_statistician;
+ALTER STATISTICS public.nothing_kept OWNER TO pgsnap_statistician;
+COMMENT ON STATISTICS public.nothing_kept IS 'it''s "empty"';
+ANALYZE public.pairs;
