@@ -122,7 +122,7 @@ impl BlockEncoder {
         if !self.decoder.gives(table, &self.encoded, info, rows) {
             return Err(Error::NotReversible { table: table.label() });
         }
-        // A copy has no more room than it needs; blocks wait in queues that are bounded by bytes.
+        // Blocks wait for the writer while the next are made: a copy has no more room than it needs.
         let bytes = if large { std::mem::take(&mut self.encoded) } else { self.encoded.clone() };
         Ok(EncodedBlock { bytes, info, digest, facts })
     }

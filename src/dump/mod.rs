@@ -231,6 +231,7 @@ async fn source(leader: &Session, inventory: &Inventory) -> Result<Source, Error
             })
             .collect(),
         roles: inventory.roles.clone(),
+        policy_roles: inventory.policy_roles.clone(),
         settings: inventory.settings.clone(),
         uncovered: inventory.uncovered.clone(),
     })
