@@ -342,7 +342,7 @@ fn a_snapshot_is_younger_than_its_locks(server: &Server) -> TestResult {
             tokio::time::sleep(Duration::from_millis(300)).await;
             changing.batch("COMMIT").await.unwrap();
         };
-        let patient = SnapshotOptions::default();
+        let patient = SnapshotOptions { lock_wait_timeout: Duration::from_secs(30) };
         let (snapshot, ()) = tokio::join!(Snapshot::take(&config, &patient), commit);
         let snapshot = snapshot.unwrap();
         assert_eq!(snapshot.locked().len(), 3);
@@ -356,7 +356,7 @@ fn a_snapshot_is_younger_than_its_locks(server: &Server) -> TestResult {
                 "{table}"
             );
         }
-        assert!(snapshot.is_alive());
+        snapshot.confirm().await.unwrap();
     });
     Ok(())
 }

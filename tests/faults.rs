@@ -1,4 +1,5 @@
 //! What goes wrong around a dump or a restore: each with its exit code, a message that helps, and nothing lost.
+#![allow(clippy::expect_used)] // A test fails by panicking.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -23,13 +24,17 @@ fn main() {
         ("wrong_password", wrong_password),
         ("unknown_database", unknown_database),
         ("target_not_empty", target_not_empty),
-        ("missing_role_and_extension", missing_role_and_extension),
+        ("missing_role", missing_role),
         ("existing_archive_is_kept", existing_archive_is_kept),
     ];
     for (name, test) in on_every_server {
         trials.extend(support::trials(name, test));
     }
-    let on_some: [(&str, fn(&Server) -> TestResult); 7] = [
+    let on_some: [(&str, fn(&Server) -> TestResult); 11] = [
+        ("damaged_archive_is_not_restored", damaged_archive_is_not_restored),
+        ("sigterm_mid_restore", sigterm_mid_restore),
+        ("failed_statement", failed_statement),
+        ("ddl_that_waits_behind_the_dump", ddl_that_waits_behind_the_dump),
         ("server_killed_mid_dump", server_killed_mid_dump),
         ("snapshot_session_killed", snapshot_session_killed),
         ("sigterm_mid_dump", sigterm_mid_dump),
@@ -41,6 +46,12 @@ fn main() {
     for (name, test) in on_some {
         trials.extend(support::trials_on(&[13, 15, 18], name, test));
     }
+    trials.extend(support::trials_on(
+        &[16],
+        "older_server_without_the_extension",
+        older_server_without_the_extension,
+    ));
+    trials.extend(support::trials_on(&[17], "server_stopped_mid_dump", server_stopped_mid_dump));
     for major in [15, 18] {
         let trial = support::trial(major, "disk_full", disk_full);
         trials.push(if can_mount() { trial } else { trial.with_ignored_flag(true) });
@@ -157,7 +168,7 @@ fn target_not_empty(server: &Server) -> TestResult {
     Ok(())
 }
 
-fn missing_role_and_extension(server: &Server) -> TestResult {
+fn missing_role(server: &Server) -> TestResult {
     let directory = tempfile::tempdir()?;
     let archive = directory.path().join("a.pgsnap");
     let source = server.create_database("source");
@@ -196,6 +207,88 @@ fn existing_archive_is_kept(server: &Server) -> TestResult {
     Ok(())
 }
 
+fn older_server_without_the_extension(server: &Server) -> TestResult {
+    let Some(older) = Server::find(13) else {
+        return Err("this test needs the server of version 13 too".into());
+    };
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let source = server.create_database("source");
+    source.psql("CREATE EXTENSION vector");
+    dump(&source, &archive);
+    let target = older.create_database("target");
+    let outcome = run(pgsnap().args(["restore", "-d", &target.conninfo()]).arg(&archive)).expect_code(9);
+    expect_words(
+        &outcome.stderr,
+        &["nothing was changed", "extension vector", "comes from PostgreSQL 16 and this server is 13"],
+    );
+    Ok(())
+}
+
+fn damaged_archive_is_not_restored(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    dump(&large(server), &archive);
+    let mut bytes = fs::read(&archive)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&archive, bytes)?;
+    let target = server.create_database("target");
+    let before = target.oracle_dump(&[]);
+    let outcome = run(pgsnap().args(["restore", "-d", &target.conninfo()]).arg(&archive)).expect_code(3);
+    expect_words(&outcome.stderr, &["damaged, nothing was restored", "table public.large, block", "offset"]);
+    support::assert_same("the target before and after", &before, &target.oracle_dump(&[]));
+    let outcome = run(pgsnap().arg("inspect").arg(&archive)).expect_code(3);
+    expect_words(&outcome.stderr, &["table public.large, block", "offset", "is damaged in 1 places"]);
+    Ok(())
+}
+
+fn failed_statement(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let source = server.create_database("source");
+    // The function fails when the restore calls it: the index does not come back.
+    source.psql(
+        "CREATE TABLE seeds (n int); INSERT INTO seeds VALUES (1); \
+         CREATE FUNCTION brittle(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN n; END'; \
+         CREATE INDEX brittle_index ON seeds (brittle(n)); \
+         CREATE OR REPLACE FUNCTION brittle(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RAISE ''brittle''; END'",
+    );
+    dump(&source, &archive);
+    let target = server.create_database("target");
+    let outcome =
+        run(pgsnap().args(["restore", "--json", "-d", &target.conninfo()]).arg(&archive)).expect_code(1);
+    expect_words(
+        &outcome.stderr,
+        &[
+            "INDEX public.brittle_index",
+            "CREATE INDEX",
+            "\"sqlstate\":\"P0001\"",
+            "drop it before restoring again",
+        ],
+    );
+    Ok(())
+}
+
+fn sigterm_mid_restore(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    dump(&large(server), &archive);
+    let target = server.create_database("target");
+    let mut command = pgsnap();
+    command
+        .args(["restore", "--progress", "json", "-d", &target.conninfo()])
+        .arg(&archive)
+        .stderr(Stdio::piped());
+    let stopped = Stopped::after_first_block(command);
+    signal(&stopped.child, "TERM");
+    let (code, message) = stopped.finish();
+    assert_eq!(code, Some(143), "{message}");
+    expect_words(&message, &["interrupted", "drop it before restoring again"]);
+    sessions_are_gone(&target);
+    Ok(())
+}
+
 /// A database whose dump takes a good while.
 fn large(server: &Server) -> Database {
     let source = server.create_database("large");
@@ -206,35 +299,33 @@ fn large(server: &Server) -> Database {
     source
 }
 
-/// A dump of a large database that has been stopped (SIGSTOP) after its first block.
+/// A dump of a large database that has been stopped after its first block.
 struct StoppedDump {
-    child: Child,
+    stopped: Stopped,
     directory: tempfile::TempDir,
 }
 
-impl StoppedDump {
-    fn start(source: &Database) -> StoppedDump {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut command = pgsnap();
-        command.args(["dump", "--progress", "json", "--jobs", "2", "-d", &source.conninfo(), "-f"]);
-        command.arg(directory.path().join("a.pgsnap")).stderr(Stdio::piped());
+/// A process that has been stopped (SIGSTOP) after its first block.
+struct Stopped {
+    child: Child,
+}
+
+impl Stopped {
+    fn after_first_block(mut command: Command) -> Stopped {
         let mut child = command.spawn().expect("pgsnap starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let mut line = String::new();
         while !line.contains("\"advanced\"") {
             line.clear();
-            assert!(
-                stderr.read_line(&mut line).expect("a line") > 0,
-                "the dump ended before its first block"
-            );
+            assert!(stderr.read_line(&mut line).expect("a line") > 0, "it ended before its first block");
         }
         signal(&child, "STOP");
         child.stderr = Some(stderr.into_inner());
-        StoppedDump { child, directory }
+        Stopped { child }
     }
 
-    /// Lets it go on, and returns exit code, message, and what stands in the directory.
-    fn finish(mut self) -> (Option<i32>, String, Vec<String>) {
+    /// Lets it go on, and returns exit code and message.
+    fn finish(mut self) -> (Option<i32>, String) {
         signal(&self.child, "CONT");
         let mut message = String::new();
         self.child
@@ -243,8 +334,27 @@ impl StoppedDump {
             .expect("stderr is piped")
             .read_to_string(&mut message)
             .expect("stderr is text");
-        let status = self.child.wait().expect("it ends");
-        (status.code(), message, entries(self.directory.path()))
+        (self.child.wait().expect("it ends").code(), message)
+    }
+}
+
+impl StoppedDump {
+    fn start(source: &Database) -> StoppedDump {
+        StoppedDump::start_with(source, &["--jobs", "2"])
+    }
+
+    fn start_with(source: &Database, options: &[&str]) -> StoppedDump {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut command = pgsnap();
+        command.args(["dump", "--progress", "json", "-d", &source.conninfo()]).args(options).arg("-f");
+        command.arg(directory.path().join("a.pgsnap")).stderr(Stdio::piped());
+        StoppedDump { stopped: Stopped::after_first_block(command), directory }
+    }
+
+    /// Lets it go on, and returns exit code, message, and what stands in the directory.
+    fn finish(self) -> (Option<i32>, String, Vec<String>) {
+        let (code, message) = self.stopped.finish();
+        (code, message, entries(self.directory.path()))
     }
 }
 
@@ -291,10 +401,63 @@ fn snapshot_session_killed(server: &Server) -> TestResult {
     killed(server, "query NOT LIKE 'COPY%'")
 }
 
+/// A server of its own, stopped the hard way while a dump reads from it.
+fn server_stopped_mid_dump(shared: &Server) -> TestResult {
+    let directory = tempfile::Builder::new().prefix("pgsnap-").tempdir_in("/tmp")?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+    let servers = |arguments: &[&str]| {
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers"));
+        command
+            .args(arguments)
+            .env("PGSNAP_TEST_SERVERS", directory.path())
+            .env("PGSNAP_TEST_PORT_BASE", "5900");
+        run(&mut command).expect_code(0)
+    };
+    servers(&["start", &shared.major.to_string()]);
+    let server = Server::read(directory.path(), shared.major).ok_or("the server does not run")?;
+    let source = large(&server);
+    let stopped = StoppedDump::start(&source);
+    servers(&["stop", &shared.major.to_string()]);
+    std::mem::forget(source);
+    let (code, message, left) = stopped.finish();
+    assert_eq!(code, Some(6), "{message}");
+    expect_words(&message, &["connection to the server was lost"]);
+    assert_eq!(left, [] as [String; 0]);
+    Ok(())
+}
+
+/// Somebody queues for a table behind the dump's lock, and the workers behind him: the leader must read it.
+fn ddl_that_waits_behind_the_dump(server: &Server) -> TestResult {
+    let source = large(server);
+    source.psql("CREATE TABLE later AS SELECT n FROM generate_series(1, 100) n");
+    let stopped = StoppedDump::start_with(&source, &["--jobs", "1"]);
+    let mut waiting =
+        server.oracle("psql").args(["-XAtq", "-d", &source.name, "-c", "TRUNCATE later"]).spawn()?;
+    wait_until(
+        &source,
+        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+         WHERE d.datname = current_database() AND mode = 'AccessExclusiveLock' AND NOT granted)",
+    );
+    let archive = stopped.directory.path().join("a.pgsnap");
+    signal(&stopped.stopped.child, "CONT");
+    let StoppedDump { stopped, directory } = stopped;
+    let (code, message) = stopped.finish();
+    assert_eq!(code, Some(0), "{message}");
+    assert!(waiting.wait()?.success());
+    let text = run(pgsnap().args(["inspect", "--json"]).arg(&archive)).expect_code(0).stdout;
+    let description: serde_json::Value = serde_json::from_str(&text)?;
+    let rows = description["tables"]
+        .as_array()
+        .map(|tables| tables.iter().map(|table| table["rows"].clone()).collect());
+    assert_eq!(rows, Some(vec![serde_json::json!(150_000), serde_json::json!(100)]));
+    drop(directory);
+    Ok(())
+}
+
 fn sigterm_mid_dump(server: &Server) -> TestResult {
     let source = large(server);
     let stopped = StoppedDump::start(&source);
-    signal(&stopped.child, "TERM");
+    signal(&stopped.stopped.child, "TERM");
     let (code, message, left) = stopped.finish();
     assert_eq!(code, Some(143), "{message}");
     assert_eq!(left, [] as [String; 0]);
@@ -305,20 +468,12 @@ fn sigterm_mid_dump(server: &Server) -> TestResult {
 fn kill_9_mid_dump(server: &Server) -> TestResult {
     let source = large(server);
     let stopped = StoppedDump::start(&source);
-    signal(&stopped.child, "KILL");
-    let (code, _, left) = stopped.finish_killed();
+    signal(&stopped.stopped.child, "KILL");
+    let (code, _, left) = stopped.finish();
     assert_eq!(code, None);
     assert!(!left.contains(&"a.pgsnap".to_owned()), "something stands under the archive's name: {left:?}");
     sessions_are_gone(&source);
     Ok(())
-}
-
-impl StoppedDump {
-    /// As `finish`, for a process that cannot go on.
-    fn finish_killed(mut self) -> (Option<i32>, String, Vec<String>) {
-        let status = self.child.wait().expect("it ends");
-        (status.code(), String::new(), entries(self.directory.path()))
-    }
 }
 
 /// A session that holds a table until it is dropped.

@@ -1,5 +1,6 @@
 //! One fixture per kind of object under `tests/objects/`: load it, dump, restore, and pg_dump sees no difference. A kind that no
 //! fixture holds is refused.
+#![allow(clippy::expect_used)] // A test fails by panicking.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -98,6 +98,7 @@ fn catalog() -> Catalog {
             version: "0.8.0".to_owned(),
         }],
         roles: vec!["ann".to_owned()],
+        policy_roles: vec![],
         settings: vec![("lc_monetary".to_owned(), "C".to_owned())],
         uncovered: vec![],
     };

@@ -3,7 +3,7 @@
 use super::columns::{Columns, MAX_COLUMN_OVERHEAD};
 use super::digest::RowHasher;
 use super::parse::{Cursor, Fault};
-use super::stream::{StreamDecoder, StreamEncoder};
+use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, reserve};
 use super::{ArchiveId, ColumnFacts, Digest, Error, Table, Transfer, ValueKind};
 use crate::copy_rows::fields;
 
@@ -62,7 +62,6 @@ pub struct BlockEncoder {
     streams: StreamEncoder,
     decoder: BlockDecoder,
     encoded: Vec<u8>,
-    decoded: Vec<u8>,
 }
 
 impl BlockEncoder {
@@ -74,7 +73,6 @@ impl BlockEncoder {
             streams: StreamEncoder::new(level)?,
             decoder: BlockDecoder::new(id)?,
             encoded: Vec::new(),
-            decoded: Vec::new(),
         })
     }
 
@@ -117,12 +115,16 @@ impl BlockEncoder {
         }
         let facts = facts(&self.columns, table);
 
-        let decoded = self.decoder.decode(table, &self.encoded, &mut self.decoded);
-        if decoded.ok() != Some(info) || self.decoded != rows {
+        let large = rows.len() > MAX_KEPT;
+        if large {
+            self.columns.begin(0);
+        }
+        if !self.decoder.gives(table, &self.encoded, info, rows) {
             return Err(Error::NotReversible { table: table.label() });
         }
-        // A copy has no more room than it needs; blocks wait in queues that are bounded by bytes.
-        Ok(EncodedBlock { bytes: self.encoded.clone(), info, digest, facts })
+        // Blocks wait for the writer while the next are made: a copy has no more room than it needs.
+        let bytes = if large { std::mem::take(&mut self.encoded) } else { self.encoded.clone() };
+        Ok(EncodedBlock { bytes, info, digest, facts })
     }
 }
 
@@ -142,15 +144,25 @@ impl BlockDecoder {
     /// Replaces `out` by the rows of `block`, which is header and payload. Offsets in errors count from its start.
     pub fn decode(&mut self, table: &Table, block: &[u8], out: &mut Vec<u8>) -> Result<BlockInfo, Error> {
         out.clear();
-        self.decode_or_fault(table, block, out).map_err(|fault| fault.in_block(&table.label()))
+        let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
+        let raw_len = usize::try_from(info.raw_len).unwrap_or(usize::MAX);
+        reserve(out, raw_len, BLOCK_HEADER_LEN).map_err(|fault| fault.in_block(&table.label()))?;
+        self.columns.write_rows(table.transfer, |bytes| out.extend_from_slice(bytes));
+        Ok(info)
     }
 
-    fn decode_or_fault(
-        &mut self,
-        table: &Table,
-        block: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<BlockInfo, Fault> {
+    /// Whether `block` has the header `info` and holds exactly `rows`.
+    fn gives(&mut self, table: &Table, block: &[u8], info: BlockInfo, rows: &[u8]) -> bool {
+        if self.decode_columns(table, block).ok() != Some(info) {
+            return false;
+        }
+        let mut rest = Some(rows);
+        self.columns
+            .write_rows(table.transfer, |bytes| rest = rest.and_then(|rest| rest.strip_prefix(bytes)));
+        rest.is_some_and(<[u8]>::is_empty)
+    }
+
+    fn decode_columns(&mut self, table: &Table, block: &[u8]) -> Result<BlockInfo, Fault> {
         let info = BlockInfo::parse(self.id, table.columns.len(), block)?;
         let mut cursor = Cursor::at(block, BLOCK_HEADER_LEN);
         self.columns.decode(
@@ -161,9 +173,6 @@ impl BlockDecoder {
             &mut cursor,
             &mut self.streams,
         )?;
-        let raw_len = usize::try_from(info.raw_len).unwrap_or(usize::MAX);
-        super::stream::reserve(out, raw_len, BLOCK_HEADER_LEN)?;
-        self.columns.write_rows(table.transfer, out);
         Ok(info)
     }
 
@@ -235,5 +244,34 @@ impl BlockInfo {
             return Err(Fault { position: 0, what });
         }
         Ok((info, payload_crc))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{Column, Shape};
+
+    #[test]
+    fn a_block_that_gives_other_rows_is_noticed() {
+        let column =
+            Column { name: "c".into(), type_name: "t".into(), value: ValueKind::Opaque, shape: Shape::Plain };
+        let table = Table {
+            entry: 1,
+            schema: "public".into(),
+            name: "t".into(),
+            transfer: Transfer::Text,
+            text_reason: None,
+            columns: vec![column],
+        };
+        let (id, position) = (ArchiveId([1; 16]), BlockPosition { chunk: 0, sequence: 0 });
+        let block = BlockEncoder::new(id, 1).unwrap().encode(0, &table, position, b"abc\nd\n").unwrap();
+        let mut decoder = BlockDecoder::new(id).unwrap();
+        let mut gives = |info, rows: &[u8]| decoder.gives(&table, &block.bytes, info, rows);
+        assert!(gives(block.info, b"abc\nd\n"));
+        for other in [&b"abc\ne\n"[..], b"abc\nd", b"abc\nd\n\n", b"", b"\nabc\nd\n"] {
+            assert!(!gives(block.info, other));
+        }
+        assert!(!gives(BlockInfo { chunk: 1, ..block.info }, b"abc\nd\n"));
     }
 }

@@ -42,6 +42,8 @@ pub struct Source {
     pub extensions: Vec<Extension>,
     /// Roles that entries mention.
     pub roles: Vec<String>,
+    /// Those of them that row-level security policies name: needed even when owners and privileges are not restored.
+    pub policy_roles: Vec<String>,
     /// Server settings that the data depends on: name and value.
     pub settings: Vec<(String, String)>,
     /// What the database holds and the archive does not, one sentence each.

@@ -5,7 +5,7 @@
 
 use super::parse::{Cursor, Fault};
 use super::planes::{Width, delta, join, split, undelta};
-use super::stream::{StreamDecoder, StreamEncoder, pays, reserve, take_sample};
+use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, pays, reserve, take_sample};
 use super::{Error, Transfer};
 use crate::copy_rows::Row;
 
@@ -61,6 +61,9 @@ impl Columns {
 
     /// Makes these the columns of no rows.
     pub fn begin(&mut self, columns: usize) {
+        if self.columns.iter().any(|column| column.values.capacity() > MAX_KEPT) {
+            *self = Columns::new();
+        }
         self.rows = 0;
         self.columns.resize_with(columns, Column::default);
         for column in &mut self.columns {
@@ -148,33 +151,33 @@ impl Columns {
         cursor.end()
     }
 
-    /// Appends the rows to `out`, in the form that COPY gave them.
-    pub fn write_rows(&self, transfer: Transfer, out: &mut Vec<u8>) {
+    /// Gives the rows to `write`, piece by piece, in the form that COPY gave them.
+    pub fn write_rows(&self, transfer: Transfer, mut write: impl FnMut(&[u8])) {
         let mut fields = self.columns.iter().map(Column::fields).collect::<Vec<_>>();
         // At most MAX_COLUMNS.
         let count = i16::try_from(fields.len()).unwrap_or(i16::MAX).to_be_bytes();
         for row in 0..self.rows {
             match transfer {
                 Transfer::Binary => {
-                    out.extend_from_slice(&count);
+                    write(&count);
                     for column in &mut fields {
                         match column.next(row) {
                             Some((length, value)) => {
-                                out.extend_from_slice(&length.to_be_bytes());
-                                out.extend_from_slice(value);
+                                write(&length.to_be_bytes());
+                                write(value);
                             }
-                            None => out.extend_from_slice(&(-1i32).to_be_bytes()),
+                            None => write(&(-1i32).to_be_bytes()),
                         }
                     }
                 }
                 Transfer::Text => {
                     let mut separator: &[u8] = b"";
                     for column in &mut fields {
-                        out.extend_from_slice(separator);
-                        out.extend_from_slice(column.next(row).map_or(TEXT_NULL, |(_, value)| value));
+                        write(separator);
+                        write(column.next(row).map_or(TEXT_NULL, |(_, value)| value));
                         separator = b"\t";
                     }
-                    out.push(b'\n');
+                    write(b"\n");
                 }
             }
         }

@@ -12,6 +12,9 @@ const STORED: u8 = 0;
 const ZSTD: u8 = 1;
 const REPEAT: u8 = 2;
 
+/// Buffers of more bytes than this are given back to the system instead of being kept for the next block.
+pub(super) const MAX_KEPT: usize = 64 << 20;
+
 /// Streams up to this length are compressed without looking at a sample first.
 const SAMPLE_ABOVE: usize = 16 << 10;
 /// Length of one of the two pieces of a sample.
@@ -63,6 +66,9 @@ impl StreamEncoder {
                 out.extend_from_slice(&self.compressed);
                 return Ok(());
             }
+        }
+        if self.compressed.capacity() > MAX_KEPT {
+            self.compressed = Vec::new();
         }
         out.push(STORED);
         out.extend_from_slice(raw);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::class::PG_POLICY;
 use super::dependencies::{Identities, Members};
 use super::kinds::{KINDS, Query};
 use super::order::{Form, Node, Order, order};
@@ -15,7 +16,8 @@ use crate::pg::Version;
 
 const EXTENSIONS: &str = "extension versions";
 const SETTINGS: &str = "settings";
-const ROLES: &str = "roles";
+const DEFAULT_ACL_ROLES: &str = "roles of default privileges";
+const POLICY_ROLES: &str = "roles of policies";
 
 /// The queries about all objects, beside those of the kinds.
 pub(super) fn queries(version: Version) -> Vec<Query> {
@@ -35,18 +37,18 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
         SELECT e.extname, n.nspname, e.extversion
         FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
         ORDER BY e.extname";
-    let roles = "
-        SELECT r.rolname
-        FROM pg_catalog.pg_policy p CROSS JOIN LATERAL pg_catalog.unnest(p.polroles) u (oid)
-        JOIN pg_catalog.pg_roles r ON r.oid = u.oid
-        UNION
-        SELECT r.rolname
+    let policy_roles = "
+        SELECT p.oid AS policy, r.rolname
+        FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles r ON r.oid = ANY (p.polroles)";
+    let default_acl_roles = "
+        SELECT DISTINCT r.rolname
         FROM pg_catalog.pg_default_acl d CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) e
         JOIN pg_catalog.pg_roles r ON r.oid IN (d.defaclrole, e.grantee)";
     let mut queries = vec![
         Query { name: SETTINGS, sql: settings.to_owned() },
         Query { name: EXTENSIONS, sql: extensions.to_owned() },
-        Query { name: ROLES, sql: roles.to_owned() },
+        Query { name: POLICY_ROLES, sql: policy_roles.to_owned() },
+        Query { name: DEFAULT_ACL_ROLES, sql: default_acl_roles.to_owned() },
         dependencies::query(),
         dependencies::members_query(),
         comments::comments_query(),
@@ -83,9 +85,11 @@ pub(super) fn inventory(
     let needs = dependencies::needs(&drafts, &identities, results)?;
     let order = order(&drafts, needs, &ranks);
     let mut roles: BTreeSet<String> = drafts.iter().filter_map(|draft| draft.owner.clone()).collect();
-    for row in results.rows(ROLES) {
+    for row in results.rows(DEFAULT_ACL_ROLES) {
         roles.insert(row.text("rolname")?.to_owned());
     }
+    let policy_roles = policy_roles(&identities, results)?;
+    roles.extend(policy_roles.iter().cloned());
     let attached = Attached::read(&drafts, &identities, &order, results, &mut roles)?;
     let mut extensions = Vec::new();
     for row in results.rows(EXTENSIONS) {
@@ -97,13 +101,27 @@ pub(super) fn inventory(
         settings
             .push((row.text("name")?.to_owned(), row.opt_text("setting")?.unwrap_or_default().to_owned()));
     }
+    let without_system =
+        |roles: BTreeSet<String>| roles.into_iter().filter(|role| !role.starts_with("pg_")).collect();
     Ok(Inventory {
         objects: objects(&drafts, order, attached),
-        roles: roles.into_iter().filter(|role| !role.starts_with("pg_")).collect(),
+        roles: without_system(roles),
+        policy_roles: without_system(policy_roles),
         extensions,
         settings,
         uncovered,
     })
+}
+
+/// The roles that the policies among the drafts name.
+fn policy_roles(identities: &Identities, results: &Results) -> Result<BTreeSet<String>, Error> {
+    let mut roles = BTreeSet::new();
+    for row in results.rows(POLICY_ROLES) {
+        if identities.draft(PG_POLICY, row.oid("policy")?, 0).is_some() {
+            roles.insert(row.text("rolname")?.to_owned());
+        }
+    }
+    Ok(roles)
 }
 
 /// Statements about objects, by the places of these in the order.
@@ -252,5 +270,31 @@ fn attachment(
         access_method: None,
         dependencies: vec![at],
         data: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::{Row, Section, Value};
+
+    #[test]
+    fn policies_that_are_not_dumped_need_no_role() -> Result<(), Error> {
+        let columns: Arc<[String]> = ["policy", "rolname"].map(str::to_owned).into();
+        let named = [(20_000, "reader"), (20_000, "auditor"), (20_001, "of_extension")];
+        let row = |(policy, role): (i64, &str)| {
+            let values = vec![Value::Int(policy), Value::Text(role.to_owned())];
+            Row::new(POLICY_ROLES, Arc::clone(&columns), values)
+        };
+        let mut results = Results::default();
+        results.insert(POLICY_ROLES, named.map(row).to_vec());
+        let id = ObjectId::new(PG_POLICY, 20_000);
+        let policy = Draft::new(id, "POLICY", Some("public"), "t p", Section::PostData);
+        let identities = Identities::new(&[policy], Members::read(&results)?);
+        let roles = policy_roles(&identities, &results)?;
+        assert_eq!(roles, BTreeSet::from(["auditor".to_owned(), "reader".to_owned()]));
+        Ok(())
     }
 }

@@ -341,8 +341,10 @@ pub enum Shape {
 pub struct Inventory {
     /// Every object, in restore order: no object depends on a later one.
     pub objects: Vec<Object>,
-    /// The roles that owners and ACLs name.
+    /// The roles that owners, ACLs and policies name, sorted, without the system's own.
     pub roles: Vec<String>,
+    /// Those of them that policies name.
+    pub policy_roles: Vec<String>,
     /// Extensions: name, schema, version.
     pub extensions: Vec<(String, String, String)>,
     /// Server and database settings that the data's meaning depends on: name, value.

@@ -85,7 +85,8 @@ pub async fn run(
     let mut summary = match written {
         Ok(summary) => summary,
         Err(error) => {
-            pg::cancel_all(std::mem::take(&mut *locked(&cancels))).await;
+            let cancels = std::mem::take(&mut *locked(&cancels));
+            pg::cancel_all(cancels).await;
             return Err(error);
         }
     };
@@ -202,7 +203,8 @@ async fn read_tables(work: &Arc<Work>, jobs: usize, blocks: SyncSender<ToWriter>
         if result.is_ok() && ended.is_err() {
             work.stopped.store(true, Ordering::Relaxed);
             result = ended;
-            pg::cancel_all(locked(&work.cancels).clone()).await;
+            let cancels = std::mem::take(&mut *locked(&work.cancels));
+            pg::cancel_all(cancels).await;
         }
     }
     result?;
@@ -258,6 +260,7 @@ async fn source(snapshot: &Snapshot, inventory: &Inventory) -> Result<Source, Er
             })
             .collect(),
         roles: inventory.roles.clone(),
+        policy_roles: inventory.policy_roles.clone(),
         settings: inventory.settings.clone(),
         uncovered: inventory.uncovered.clone(),
     })

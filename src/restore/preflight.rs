@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Error, RestoreOptions};
-use crate::archive::Catalog;
+use crate::archive::{Catalog, Source};
 use crate::pg::{Session, column};
 
 /// Refuses a target that is not empty or that lacks something the archive needs.
@@ -22,9 +22,7 @@ pub async fn check(session: &Session, catalog: &Catalog, options: &RestoreOption
     }
     missing.extend(missing_extensions(session, catalog).await?);
     missing.extend(missing_tablespaces(session, catalog).await?);
-    if options.owners || options.privileges {
-        missing.extend(missing_roles(session, &source.roles).await?);
-    }
+    missing.extend(missing_roles(session, source, options).await?);
     if missing.is_empty() { Ok(()) } else { Err(Error::Preflight { missing }) }
 }
 
@@ -131,18 +129,61 @@ async fn missing_tablespaces(session: &Session, catalog: &Catalog) -> Result<Vec
     rows.iter().map(sentence).collect()
 }
 
-async fn missing_roles(session: &Session, roles: &[String]) -> Result<Vec<String>, Error> {
+async fn missing_roles(
+    session: &Session,
+    source: &Source,
+    options: &RestoreOptions,
+) -> Result<Vec<String>, Error> {
     let rows = session
         .query(
             "look for roles at the target",
             "SELECT w.name FROM pg_catalog.unnest($1::text[]) AS w(name) \
              WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = w.name) ORDER BY w.name",
-            &[&roles],
+            &[&needed_roles(source, options)],
         )
         .await?;
-    let sentence = |row: &tokio_postgres::Row| -> Result<String, Error> {
-        let name: String = column(row, "name")?;
-        Ok(format!("role {name} does not exist: create it, or restore with --no-owner --no-privileges"))
-    };
-    rows.iter().map(sentence).collect()
+    rows.iter().map(|row| Ok(missing_role(source, column(row, "name")?))).collect()
+}
+
+/// The roles that statements of the restore will name.
+fn needed_roles<'a>(source: &'a Source, options: &RestoreOptions) -> &'a [String] {
+    if options.owners || options.privileges { &source.roles } else { &source.policy_roles }
+}
+
+/// What to do about a role that does not exist. No option keeps policies from naming theirs.
+fn missing_role(source: &Source, name: &str) -> String {
+    if source.policy_roles.iter().any(|role| role == name) {
+        format!("role {name} does not exist: create it, policies of row-level security name it")
+    } else {
+        format!("role {name} does not exist: create it, or restore with --no-owner --no-privileges")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source() -> Source {
+        let roles = vec!["owner".to_owned(), "reader".to_owned()];
+        Source { roles, policy_roles: vec!["reader".to_owned()], ..Source::default() }
+    }
+
+    #[test]
+    fn roles_of_policies_are_always_needed() {
+        let needed = |owners, privileges| {
+            let options = RestoreOptions { jobs: 1, owners, privileges, verify: false };
+            needed_roles(&source(), &options).to_vec()
+        };
+        assert_eq!(needed(false, false), ["reader"]);
+        for (owners, privileges) in [(true, false), (false, true), (true, true)] {
+            assert_eq!(needed(owners, privileges), ["owner", "reader"]);
+        }
+    }
+
+    #[test]
+    fn only_what_helps_is_recommended() {
+        assert!(missing_role(&source(), "owner").contains("--no-owner --no-privileges"));
+        let of_policy = missing_role(&source(), "reader");
+        assert!(of_policy.contains("create it") && !of_policy.contains("--no-"), "{of_policy}");
+    }
 }

@@ -59,7 +59,12 @@ pub struct Server {
 impl Server {
     /// The server of this major, if it is running.
     pub fn find(major: u32) -> Option<Server> {
-        let text = fs::read_to_string(servers_dir().join(format!("{major}.env"))).ok()?;
+        Server::read(&servers_dir(), major)
+    }
+
+    /// The server of this major that `tests/servers` started in this directory, if it is running.
+    pub fn read(directory: &Path, major: u32) -> Option<Server> {
+        let text = fs::read_to_string(directory.join(format!("{major}.env"))).ok()?;
         let value = |key: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
             line.unwrap_or_else(|| panic!("{major}.env has no {key}: start the servers again")).to_owned()
