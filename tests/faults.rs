@@ -13,6 +13,8 @@ use support::{Database, Server, TestResult, pgsnap, run};
 
 mod support;
 
+type Test = fn(&Server) -> TestResult;
+
 fn main() {
     let mut trials = vec![
         Trial::test("no_such_archive", no_such_archive),
@@ -20,7 +22,7 @@ fn main() {
         Trial::test("server_down", server_down),
         Trial::test("usage", usage),
     ];
-    let on_every_server: [(&str, fn(&Server) -> TestResult); 5] = [
+    let on_every_server: [(&str, Test); 5] = [
         ("wrong_password", wrong_password),
         ("unknown_database", unknown_database),
         ("target_not_empty", target_not_empty),
@@ -30,7 +32,7 @@ fn main() {
     for (name, test) in on_every_server {
         trials.extend(support::trials(name, test));
     }
-    let on_some: [(&str, fn(&Server) -> TestResult); 11] = [
+    let on_some: [(&str, Test); 11] = [
         ("damaged_archive_is_not_restored", damaged_archive_is_not_restored),
         ("sigterm_mid_restore", sigterm_mid_restore),
         ("failed_statement", failed_statement),
