@@ -1,0 +1,167 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+use super::*;
+use crate::pg::transport::Plain;
+
+fn frame(tag: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap();
+    [&[tag][..], &length.to_be_bytes(), body].concat()
+}
+
+fn tapped() -> (Tap, Tapped, DuplexStream) {
+    let (ours, servers) = tokio::io::duplex(1 << 20);
+    let (tap, stream) = Tap::new(Box::new(Plain(Box::new(ours))));
+    (tap, stream, servers)
+}
+
+/// What the reader and the driver get, when the server's bytes arrive in pieces of `piece` bytes.
+async fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, Option<u64>) {
+    let (tap, mut stream, mut server) = tapped();
+    let rows = tap.begin().unwrap();
+    let send = async {
+        for part in bytes.chunks(piece) {
+            server.write_all(part).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        drop(server);
+    };
+    let driver = async {
+        let mut out = Vec::new();
+        stream.read_to_end(&mut out).await.unwrap();
+        drop(stream);
+        out
+    };
+    let reader = async {
+        let mut rows = rows;
+        // As in copy_out: the driver passes CopyOutResponse on before anybody asks for rows.
+        while lock(rows.0).phase == Phase::Armed {
+            tokio::task::yield_now().await;
+        }
+        let mut out = Vec::new();
+        while let Some(mut input) = rows.take().await.unwrap() {
+            input
+                .deliver(|bytes| {
+                    out.extend_from_slice(bytes);
+                    Ok::<_, ()>(())
+                })
+                .unwrap();
+            rows.give_back(input);
+        }
+        (out, rows.finish().await)
+    };
+    let ((), driver, (reader, count)) = tokio::join!(send, driver, reader);
+    (reader, driver, count)
+}
+
+#[tokio::test]
+async fn rows_go_to_the_reader_and_all_else_to_the_driver() {
+    let notice = frame(b'N', b"SWARNING\0\0");
+    let ready = frame(READY_FOR_QUERY, b"I");
+    let (response, done) = (frame(COPY_OUT_RESPONSE, &[1, 0, 0]), frame(COPY_DONE, b""));
+    let tag = frame(COMMAND_COMPLETE, b"COPY 3\0");
+    let (empty, long) = (frame(COPY_DATA, b""), frame(COPY_DATA, &[7; 300]));
+    let server = [&ready, &response, &frame(COPY_DATA, b"one"), &notice, &empty, &long, &done, &tag, &ready];
+    let server: Vec<u8> = server.into_iter().flatten().copied().collect();
+    let drivers = [&ready, &response, &notice, &done, &tag, &ready];
+    let drivers: Vec<u8> = drivers.into_iter().flatten().copied().collect();
+    for piece in 1..server.len() + 1 {
+        let (reader, driver, count) = run(&server, piece).await;
+        assert_eq!(reader, [&b"one"[..], &[7; 300]].concat(), "pieces of {piece}");
+        assert_eq!(driver, drivers, "pieces of {piece}");
+        assert_eq!(count, Some(3), "pieces of {piece}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_ends_the_rows_and_reaches_the_driver() {
+    let error = frame(ERROR_RESPONSE, b"SERROR\0\0");
+    let ready = frame(READY_FOR_QUERY, b"I");
+    let response = frame(COPY_OUT_RESPONSE, &[1, 0, 0]);
+    let server = [&response[..], &frame(COPY_DATA, b"one"), &error, &ready].concat();
+    let drivers = [&response[..], &error, &ready].concat();
+    for piece in 1..server.len() + 1 {
+        assert_eq!(run(&server, piece).await, (b"one".to_vec(), drivers.clone(), None));
+    }
+}
+
+#[tokio::test]
+async fn the_surplus_answer_to_a_refused_copy_in_is_dropped() {
+    let error = frame(ERROR_RESPONSE, b"SERROR\0\0");
+    let ready = frame(READY_FOR_QUERY, b"I");
+    let next = frame(b'1', b"");
+    let server = [&ready[..], &error, &ready, &ready, &next, &ready].concat();
+    for piece in 1..server.len() + 1 {
+        let (tap, mut stream, mut end) = tapped();
+        assert_eq!(tap.begin_copy_in(), 0);
+        let send = async {
+            for part in server.chunks(piece) {
+                end.write_all(part).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            drop(end);
+        };
+        let mut out = Vec::new();
+        let (_, read) = tokio::join!(send, stream.read_to_end(&mut out));
+        read.unwrap();
+        assert_eq!(out, [&ready[..], &error, &ready, &next, &ready].concat(), "pieces of {piece}");
+        assert_eq!(tap.errors(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_copy_in_loses_nothing() {
+    let ready = frame(READY_FOR_QUERY, b"I");
+    let error = frame(ERROR_RESPONSE, b"SERROR\0\0");
+    let server = [&frame(COPY_IN_RESPONSE, &[1, 0, 0])[..], &error, &ready, &ready].concat();
+    let (tap, mut stream, mut end) = tapped();
+    tap.begin_copy_in();
+    end.write_all(&server).await.unwrap();
+    drop(end);
+    let mut out = Vec::new();
+    stream.read_to_end(&mut out).await.unwrap();
+    assert_eq!(out, server);
+}
+
+#[tokio::test]
+async fn an_abandoned_copy_goes_to_the_driver_and_lets_no_other_begin() {
+    let (tap, mut stream, mut end) = tapped();
+    drop(tap.begin().unwrap());
+    assert!(tap.is_copying() && tap.begin().is_none());
+    let server = [frame(COPY_OUT_RESPONSE, &[1, 0, 0]), frame(COPY_DATA, b"one")].concat();
+    end.write_all(&server).await.unwrap();
+    drop(end);
+    let mut out = Vec::new();
+    stream.read_to_end(&mut out).await.unwrap();
+    assert_eq!(out, server);
+}
+
+#[tokio::test]
+async fn a_copy_abandoned_within_a_row_leaves_whole_frames() {
+    let (tap, mut stream, mut end) = tapped();
+    let mut rows = tap.begin().unwrap();
+    let response = frame(COPY_OUT_RESPONSE, &[1, 0, 0]);
+    let (row, next) = (frame(COPY_DATA, b"abandoned"), frame(COPY_DATA, b"next"));
+    end.write_all(&[&response[..], &row[..9]].concat()).await.unwrap();
+    let mut out = vec![0; response.len()];
+    stream.read_exact(&mut out).await.unwrap();
+    assert_eq!(out, response);
+    let mut input = rows.take().await.unwrap().unwrap();
+    input.deliver(|_| Err(())).unwrap_err();
+    rows.give_back(input);
+    drop(rows);
+    end.write_all(&[&row[9..], &next[..]].concat()).await.unwrap();
+    drop(end);
+    let mut out = Vec::new();
+    stream.read_to_end(&mut out).await.unwrap();
+    assert_eq!(out, next);
+}
+
+#[tokio::test]
+async fn impossible_lengths_are_refused() {
+    for length in [0_u32, 3, 0x4000_0001, u32::MAX] {
+        let (_tap, mut stream, mut end) = tapped();
+        end.write_all(&[&[b'Z'][..], &length.to_be_bytes()].concat()).await.unwrap();
+        let error = stream.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+}
