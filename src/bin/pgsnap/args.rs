@@ -141,12 +141,19 @@ pub struct Output {
     /// Tell every object and table; twice for the library's own log
     #[arg(short = 'v', long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Tell errors only
+    /// Tell errors only; with --json the summary too
     #[arg(short = 'q', long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Print the summary as one JSON object; errors as one on stderr's last line
     #[arg(long)]
     pub json: bool,
+}
+
+impl Output {
+    /// Whether the summary is printed: not for cron, which mails whatever is said.
+    pub fn wants_summary(&self) -> bool {
+        self.json || !self.quiet
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -80,7 +80,9 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
     });
     reporter.finish();
     let summary = summary??;
-    show(&summary::dump(&summary, args.output.json))?;
+    if args.output.wants_summary() {
+        show(&summary::dump(&summary, args.output.json))?;
+    }
     Ok(dump_verdict(&summary, &args.output))
 }
 
@@ -116,7 +118,9 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     });
     reporter.finish();
     let summary = summary??;
-    show(&summary::restore(&summary, args.output.json))?;
+    if args.output.wants_summary() {
+        show(&summary::restore(&summary, args.output.json))?;
+    }
     Ok(0)
 }
 
