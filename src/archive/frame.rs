@@ -118,7 +118,8 @@ fn decode_or_fault<T: DeserializeOwned>(
 }
 
 // What the process takes is read where Linux tells it.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use crate::archive::Catalog;
