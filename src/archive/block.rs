@@ -1,6 +1,6 @@
 //! A block: some rows of one table. format-spec/block.md
 
-use super::columns::{Columns, MAX_COLUMN_OVERHEAD};
+use super::columns::{Columns, max_payload_len};
 use super::digest::RowHasher;
 use super::parse::{Cursor, Fault};
 use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, reserve};
@@ -213,7 +213,7 @@ impl BlockInfo {
             let what = format!("a block of {} rows and {} bytes is impossible", info.rows, info.raw_len);
             return Err(cursor.fault(what));
         }
-        if info.stored_len > info.raw_len + columns as u64 * MAX_COLUMN_OVERHEAD {
+        if info.stored_len > max_payload_len(columns, info.rows, info.raw_len) {
             return Err(cursor.fault("the payload is longer than any payload of such rows"));
         }
         let payload = cursor.take(usize::try_from(info.stored_len).unwrap_or(usize::MAX))?;

@@ -21,9 +21,6 @@ const CONSTANT: u8 = 1;
 const SPLIT: u8 = 2;
 const DELTA_SPLIT: u8 = 3;
 
-/// What a column can add to a payload at most beside the bytes that its fields have in rows.
-pub(super) const MAX_COLUMN_OVERHEAD: u64 = 64;
-
 /// Bytes of a text row's NULL.
 const TEXT_NULL: &[u8] = b"\\N";
 
@@ -182,6 +179,16 @@ impl Columns {
             }
         }
     }
+}
+
+/// Most bytes that the payload of a block can have.
+///
+/// No more than `raw_len` are values. Beside them a column has a bit and four bytes of length per row. Its bytes of kinds
+/// and widths and what its streams begin with (up to five bytes each; a bitmap, four planes of lengths and four of values,
+/// or eight of values of one length) are less than 64.
+pub(super) fn max_payload_len(columns: usize, rows: u32, raw_len: u64) -> u64 {
+    let rows = u64::from(rows);
+    raw_len + columns as u64 * (64 + rows.div_ceil(8) + 4 * rows)
 }
 
 /// Bytes of a row beside its values; in Text also beside its NULLs.

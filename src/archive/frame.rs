@@ -52,11 +52,16 @@ pub(super) fn encode<T: Serialize>(id: ArchiveId, content: Content, value: &T) -
             limit: MAX_FRAME_RAW_LEN,
         });
     }
+    pack(id, content, &raw)
+}
+
+/// The frame around `raw`.
+fn pack(id: ArchiveId, content: Content, raw: &[u8]) -> Result<Vec<u8>, Error> {
     let payload =
-        compress(&raw, LEVEL).map_err(|source| Error::Compression { what: "compressing a frame", source })?;
+        compress(raw, LEVEL).map_err(|source| Error::Compression { what: "compressing a frame", source })?;
     let mut bytes = Vec::with_capacity(FRAME_HEADER_LEN + payload.len());
     bytes.extend(content.marker());
-    bytes.extend(raw_len.to_le_bytes());
+    bytes.extend((raw.len() as u64).to_le_bytes());
     bytes.extend((payload.len() as u64).to_le_bytes());
     bytes.extend(id.checksum(&[&payload]).to_le_bytes());
     bytes.extend(id.checksum(&[&bytes]).to_le_bytes());
@@ -110,4 +115,41 @@ fn decode_or_fault<T: DeserializeOwned>(
     let raw = streams.decompress_whole(payload, raw_len, FRAME_HEADER_LEN)?;
     let value = wire::decode(&raw).map_err(|what| fault(format!("the {name} cannot be read: {what}")))?;
     Ok((value, cursor.position()))
+}
+
+// What the process takes is read where Linux tells it.
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use crate::archive::Catalog;
+
+    const ID: ArchiveId = ArchiveId([3; 16]);
+
+    fn complaint(raw: &[u8]) -> String {
+        let frame = pack(ID, Content::Catalog, raw).unwrap();
+        assert!(frame.len() < 10_000);
+        decode::<Catalog>(ID, Content::Catalog, &frame, 0, frame.len()).unwrap_err().to_string()
+    }
+
+    /// Most bytes of address space this process has had.
+    fn peak_memory() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    #[test]
+    fn announced_lengths_take_no_memory() {
+        let before = peak_memory();
+        let text = [&[0xfd][..], &(1u64 << 34).to_le_bytes(), &[0; 16 << 20]].concat();
+        // Six texts and two numbers, one byte each, then the extensions.
+        let list = [&[0; 8][..], &text].concat();
+        let complaints = [complaint(&text), complaint(&list)];
+        // The other tests run in the same process and take far less.
+        assert!(peak_memory() - before < 1 << 34);
+        for complaint in complaints {
+            assert!(complaint.contains("17179869184 announced"), "{complaint}");
+        }
+    }
 }

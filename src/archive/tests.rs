@@ -49,9 +49,14 @@ fn column(values: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
 
 const POSITION: BlockPosition = BlockPosition { chunk: 0, sequence: 0 };
 
-/// The encoded block of `rows`, after decoding it with another decoder.
+/// The encoded block of `rows`, after decoding it with another decoder; at level 0, too.
 fn round_trip(table: &Table, rows: &[u8]) -> EncodedBlock {
-    let block = BlockEncoder::new(ID, 1).unwrap().encode(0, table, POSITION, rows).unwrap();
+    round_trip_at(0, table, rows);
+    round_trip_at(1, table, rows)
+}
+
+fn round_trip_at(level: i32, table: &Table, rows: &[u8]) -> EncodedBlock {
+    let block = BlockEncoder::new(ID, level).unwrap().encode(0, table, POSITION, rows).unwrap();
     let mut out = b"left over".to_vec();
     let info = BlockDecoder::new(ID).unwrap().decode(table, &block.bytes, &mut out).unwrap();
     assert_eq!(info, block.info);
@@ -118,6 +123,24 @@ fn level_0_compresses_nothing() {
     let block = BlockEncoder::new(ID, 0).unwrap().encode(0, &table, POSITION, &rows).unwrap();
     assert_eq!(encoding(&block), [0, 0]);
     assert!(block.bytes.len() > 16_000);
+}
+
+#[test]
+fn level_0_may_take_more_than_text_rows() {
+    let note = |i: u64| match i % 100 {
+        7 => "\\N".to_owned(),
+        _ => "a note of several words, which end where the length says."[..1 + noise(i) as usize % 50]
+            .to_owned(),
+    };
+    let name = |i: u64| ["ann", "robert", "jo"][noise(i) as usize % 3];
+    let rows = (0..20_000).map(|i| format!("{i}\t{}\t{}\n", name(i), note(i))).collect::<String>();
+    round_trip(&table(Transfer::Text, 3), rows.as_bytes());
+    // Three planes of lengths that do not repeat, and a bitmap.
+    let long = ["x".repeat(0x1_0100), "\\N".to_owned()];
+    let short = (0..5000usize).map(|i| "y".repeat(i % 3));
+    let rows = long.into_iter().chain(short).map(|field| field + "\n").collect::<String>();
+    let block = round_trip_at(0, &table(Transfer::Text, 1), rows.as_bytes());
+    assert!(block.info.stored_len > block.info.raw_len + 2 * 5000);
 }
 
 #[test]
@@ -327,6 +350,20 @@ proptest! {
     fn any_text_rows_come_back(lines in vec("[a-z\\\\N]{0,5}\t[ -~]{0,20}", 1..40)) {
         let rows = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         round_trip(&table(Transfer::Text, 2), rows.as_bytes());
+    }
+
+    #[test]
+    fn many_rows_of_short_fields_come_back(
+        rows in (1usize..4).prop_flat_map(|columns| (Just(columns), vec(vec(0usize..12, columns), 1..400)))
+    ) {
+        // In pairs of bytes: mostly a few, seldom NULL, seldom a length of two bytes.
+        let length = |pick| match pick { 0 => None, 1 => Some(150), pick => Some(pick - 2) };
+        let binary_field = |pick: &usize| length(*pick).map(|length| b"xy".repeat(length));
+        let binary_rows = rows.1.iter().map(|row| row.iter().map(binary_field).collect()).collect::<Vec<_>>();
+        round_trip(&table(Transfer::Binary, rows.0), &binary(&binary_rows));
+        let text_field = |pick: &usize| length(*pick).map_or("\\N".to_owned(), |length| "xy".repeat(length));
+        let text_row = |row: &Vec<usize>| row.iter().map(text_field).collect::<Vec<_>>().join("\t") + "\n";
+        round_trip(&table(Transfer::Text, rows.0), rows.1.iter().map(text_row).collect::<String>().as_bytes());
     }
 
     #[test]

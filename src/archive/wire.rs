@@ -1,47 +1,259 @@
-//! Catalog and index as bytes: bincode 2, standard configuration. format-spec/wire.md writes these bytes out.
+//! Catalog and index as bytes. format-spec/wire.md
 //!
-//! The only user of bincode, which is no longer developed; the format is simple enough to be read without it.
+//! bincode 2 writes them, in its standard configuration. It does not read them: for a text it allocates what the length
+//! claims before it looks whether so many bytes are there.
 
-use bincode::config::{Configuration, standard};
-use bincode::error::DecodeError;
-use bincode::serde::{borrow_decode_from_slice, encode_to_vec};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use bincode::config::standard;
+use bincode::serde::encode_to_vec;
+use serde::de::value::Error;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, SeqAccess,
+    VariantAccess, Visitor,
+};
+use serde::{Serialize, forward_to_deserialize_any};
+
+use super::parse::{Cursor, Fault};
 
 /// `value` as bytes.
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
-    encode_to_vec(value, CONFIG).map_err(|error| error.to_string())
+    encode_to_vec(value, standard()).map_err(|error| error.to_string())
 }
 
-const CONFIG: Configuration = standard();
-
-/// The value that exactly fills `bytes`.
-///
-/// bincode allocates what a length claims, up to the limit, and counts every integer with its full width. The limit is
-/// therefore the next of four steps above sixteen times the bytes that are there.
+/// The value that exactly fills `bytes`. No length in them is believed before it is compared with the bytes left.
 pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let decoded: Result<(T, usize), DecodeError> = match bytes.len() {
-        0..=0xffff => borrow_decode_from_slice(bytes, CONFIG.with_limit::<{ 1 << 20 }>()),
-        0x1_0000..=0xf_ffff => borrow_decode_from_slice(bytes, CONFIG.with_limit::<{ 1 << 24 }>()),
-        0x10_0000..=0xff_ffff => borrow_decode_from_slice(bytes, CONFIG.with_limit::<{ 1 << 28 }>()),
-        _ => borrow_decode_from_slice(bytes, CONFIG.with_limit::<{ usize::MAX >> 29 }>()),
-    };
-    let (value, read) = decoded.map_err(|error| error.to_string())?;
-    match bytes.len() - read {
-        0 => Ok(value),
-        left => Err(format!("{left} bytes too many")),
+    let mut reader = Reader(Cursor::new(bytes));
+    let value = T::deserialize(&mut reader).map_err(|error| error.to_string())?;
+    reader.0.end().map_err(|fault| fault.what)?;
+    Ok(value)
+}
+
+struct Reader<'de>(Cursor<'de>);
+
+impl From<Fault> for Error {
+    fn from(Fault { position, what }: Fault) -> Self {
+        Error::custom(format!("{what}, at byte {position}"))
+    }
+}
+
+impl Reader<'_> {
+    fn u64(&mut self) -> Result<u64, Error> {
+        match self.0.u8()? {
+            byte @ 0..=0xfa => Ok(byte.into()),
+            0xfb => Ok(self.0.u16()?.into()),
+            0xfc => Ok(self.0.u32()?.into()),
+            0xfd => Ok(self.0.u64()?),
+            byte => Err(self.0.fault(format!("no number begins with {byte:#04x}")).into()),
+        }
+    }
+
+    fn u32(&mut self) -> Result<u32, Error> {
+        let number = self.u64()?;
+        u32::try_from(number).map_err(|_| self.0.fault(format!("{number} is too large a number")).into())
+    }
+
+    /// How many bytes or elements follow. Each element has at least one byte.
+    fn length(&mut self) -> Result<usize, Error> {
+        let (length, left) = (self.u64()?, self.0.remaining());
+        usize::try_from(length).ok().filter(|length| *length <= left).ok_or_else(|| {
+            self.0
+                .fault(format!("{length} announced of what has at least one byte, {left} bytes left"))
+                .into()
+        })
+    }
+}
+
+impl<'de> Deserializer<'de> for &mut Reader<'de> {
+    type Error = Error;
+
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_u8(self.0.u8()?)
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_u32(self.u32()?)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_u64(self.u64()?)
+    }
+
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let zigzag = self.u64()?;
+        let magnitude = (zigzag >> 1).cast_signed();
+        visitor.visit_i64(if zigzag & 1 == 0 { magnitude } else { !magnitude })
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let length = self.length()?;
+        let bytes = self.0.take(length)?;
+        let text = std::str::from_utf8(bytes).map_err(|error| self.0.fault(error.to_string()))?;
+        visitor.visit_borrowed_str(text)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0.u8()? {
+            0 => visitor.visit_none(),
+            1 => visitor.visit_some(self),
+            byte => Err(self.0.fault(format!("no option begins with {byte:#04x}")).into()),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let length = self.length()?;
+        self.deserialize_tuple(length, visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, left: usize, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_seq(Elements { reader: self, left })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_tuple(fields.len(), visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_enum(self)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Error> {
+        Err(Error::custom("a type that format-spec/wire.md does not have"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i128 u16 u128 f32 f64 char str bytes byte_buf unit unit_struct newtype_struct tuple_struct map
+        identifier ignored_any
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
+
+/// The elements of a list, or the parts of a structure.
+struct Elements<'a, 'de> {
+    reader: &'a mut Reader<'de>,
+    left: usize,
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+        self.left = left;
+        seed.deserialize(&mut *self.reader).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+}
+
+impl<'de> EnumAccess<'de> for &mut Reader<'de> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+        let variant = self.u32()?;
+        Ok((seed.deserialize(IntoDeserializer::<Error>::into_deserializer(variant))?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for &mut Reader<'de> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(self)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, parts: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_tuple(parts, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_tuple(fields.len(), visitor)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
+
+    use serde::Deserialize;
+
     use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Case {
+        Empty,
+        One(u32),
+        Two(u8, String),
+        Named { left: Option<i64>, right: [u8; 3] },
+    }
+
+    fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+        assert_eq!(decode::<T>(&encode(&value).unwrap()), Ok(value));
+    }
+
+    #[test]
+    fn what_bincode_writes_is_read() {
+        for number in [0, 1, 250, 251, 0xffff, 0x1_0000, u32::MAX] {
+            comes_back(number);
+            comes_back(u64::from(number) << 32 | 7);
+            comes_back([i64::from(number), -i64::from(number), i64::MAX - i64::from(number)]);
+        }
+        comes_back([i64::MIN, u64::MAX.cast_signed()]);
+        comes_back((200u8, vec![255u8; 300], "a\u{e9}".repeat(150)));
+        comes_back(vec![
+            Case::Empty,
+            Case::One(70_000),
+            Case::Two(251, String::new()),
+            Case::Named { left: Some(-3), right: [1, 2, 255] },
+            Case::Named { left: None, right: [0; 3] },
+        ]);
+    }
 
     #[test]
     fn a_length_beyond_the_bytes_is_refused() {
-        assert!(decode::<String>(&[0xfc, 0xff, 0xff, 0xff, 0x7f]).is_err());
-        assert!(decode::<Vec<String>>(&[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).is_err());
+        for length in [3, 1 << 34, 1 << 62, u64::MAX] {
+            let bytes = [&[0xfd][..], &length.to_le_bytes(), b"ab"].concat();
+            for error in [
+                decode::<String>(&bytes).unwrap_err(),
+                decode::<Vec<u8>>(&bytes).unwrap_err(),
+                decode::<Vec<String>>(&bytes).unwrap_err(),
+            ] {
+                assert!(error.starts_with(&format!("{length} announced")), "{error}");
+            }
+        }
         assert!(decode::<String>(&[200, b'a']).is_err());
+    }
+
+    #[test]
+    fn what_is_no_value_is_refused() {
+        assert!(decode::<u32>(&[0xfd, 0, 0, 0, 0, 1, 0, 0, 0]).is_err());
+        assert!(decode::<u64>(&[0xfe; 17]).is_err());
+        assert!(decode::<u64>(&[0xfd, 1]).is_err());
+        assert!(decode::<String>(&[1, 0xff]).is_err());
+        assert!(decode::<Option<u8>>(&[2, 0]).is_err());
+        assert!(decode::<Case>(&[4]).is_err());
     }
 
     #[test]
