@@ -26,9 +26,9 @@ fn main() {
 
 fn memory_database(server: &Server, options: &[&str]) -> TestResult {
     let source = server.create_database("memory");
-    let options = memory_db::Options { rows: 300, vectors: server.vector.is_some() };
+    let contents = memory_db::Options { rows: 300, vectors: server.vector.is_some() };
     let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(memory_db::load(&source.conninfo(), &options)).map_err(|error| format!("{error:?}"))?;
+    runtime.block_on(memory_db::load(&source.conninfo(), &contents)).map_err(|error| format!("{error:?}"))?;
     round_trip(&source, options)
 }
 

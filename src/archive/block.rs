@@ -228,7 +228,7 @@ impl BlockInfo {
     /// The header at the start of `bytes` and the checksum of the payload that it announces.
     pub(super) fn parse_header(id: ArchiveId, bytes: &[u8]) -> Result<(Self, u32), Fault> {
         let mut cursor = Cursor::new(bytes);
-        cursor.expect(&BLOCK_MARKER, "block")?;
+        cursor.require(&BLOCK_MARKER, "block")?;
         let info = BlockInfo {
             table: cursor.u32()?,
             chunk: cursor.u32()?,

@@ -66,7 +66,7 @@ impl Footer {
 
     fn parse_fields(bytes: &[u8]) -> Result<Self, Fault> {
         let mut cursor = Cursor::new(bytes);
-        cursor.expect(&FOOTER_MARKER, "footer")?;
+        cursor.require(&FOOTER_MARKER, "footer")?;
         let id = ArchiveId(cursor.array()?);
         let (index_offset, index_len) = (cursor.u64()?, cursor.u64()?);
         let (index_crc, tables) = (cursor.u32()?, cursor.u32()?);
@@ -75,7 +75,7 @@ impl Footer {
         if cursor.u32()? != id.checksum(&[covered]) {
             return Err(cursor.fault("the checksum of the footer does not match"));
         }
-        cursor.expect(&END_MAGIC, "end magic")?;
+        cursor.require(&END_MAGIC, "end magic")?;
         cursor.end()?;
         Ok(Footer { id, index_offset, index_len, index_crc, file_len, tables, blocks, rows })
     }

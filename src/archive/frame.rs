@@ -93,7 +93,7 @@ fn decode_or_fault<T: DeserializeOwned>(
 ) -> Result<(T, usize), Fault> {
     let name = content.name();
     let mut cursor = Cursor::new(bytes);
-    cursor.expect(&content.marker(), name)?;
+    cursor.require(&content.marker(), name)?;
     let (raw_len, stored_len) = (cursor.u64()?, cursor.u64()?);
     let payload_crc = cursor.u32()?;
     let covered = bytes.get(..cursor.position()).unwrap_or_default();

@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes bytes that must be exactly `expected`.
-    pub fn expect(&mut self, expected: &[u8], what: &str) -> Result<(), Fault> {
+    pub fn require(&mut self, expected: &[u8], what: &str) -> Result<(), Fault> {
         let position = self.position;
         if self.take(expected.len())? != expected {
             return Err(Fault { position, what: format!("no {what} here") });

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Error, RestoreOptions};
-use crate::archive::{Catalog, Source};
+use crate::archive::{Catalog, Extension, Source};
 use crate::pg::{Session, column};
 
 /// Refuses a target that is not empty or that lacks something the archive needs.
@@ -80,53 +80,23 @@ async fn refuse_user_objects(session: &Session) -> Result<(), Error> {
 }
 
 async fn missing_extensions(session: &Session, catalog: &Catalog) -> Result<Vec<String>, Error> {
-    let names: Vec<&str> =
-        catalog.source.extensions.iter().map(|extension| extension.name.as_str()).collect();
-    let rows = session
-        .query(
-            "look for extensions at the target",
-            "SELECT w.name FROM pg_catalog.unnest($1::text[]) AS w(name) \
-             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions a WHERE a.name = w.name) ORDER BY w.name",
-            &[&names],
+    let extensions = &catalog.source.extensions;
+    let names = extensions.iter().map(|extension| extension.name.as_str()).collect();
+    let absent = absent(session, names, "pg_available_extensions", "name").await?;
+    let sentence = |extension: &Extension| {
+        let Extension { name, version, .. } = extension;
+        format!(
+            "extension {name} (version {version} at the source) is not available: install it on the server"
         )
-        .await?;
-    let sentence = |row: &tokio_postgres::Row| -> Result<String, Error> {
-        let name: String = column(row, "name")?;
-        let version = catalog
-            .source
-            .extensions
-            .iter()
-            .find(|extension| extension.name == name)
-            .map(|e| e.version.as_str());
-        Ok(format!(
-            "extension {name} (version {} at the source) is not available: install it on the server",
-            version.unwrap_or("?")
-        ))
     };
-    rows.iter().map(sentence).collect()
+    Ok(extensions.iter().filter(|extension| absent.contains(&extension.name)).map(sentence).collect())
 }
 
 async fn missing_tablespaces(session: &Session, catalog: &Catalog) -> Result<Vec<String>, Error> {
-    let named: BTreeSet<&str> = catalog
-        .entries
-        .iter()
-        .filter_map(|entry| entry.tablespace.as_deref())
-        .filter(|name| !name.is_empty())
-        .collect();
-    let named: Vec<&str> = named.into_iter().collect();
-    let rows = session
-        .query(
-            "look for tablespaces at the target",
-            "SELECT w.name FROM pg_catalog.unnest($1::text[]) AS w(name) \
-             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_tablespace t WHERE t.spcname = w.name) ORDER BY w.name",
-            &[&named],
-        )
-        .await?;
-    let sentence = |row: &tokio_postgres::Row| -> Result<String, Error> {
-        let name: String = column(row, "name")?;
-        Ok(format!("tablespace {name} does not exist: create it"))
-    };
-    rows.iter().map(sentence).collect()
+    let named = catalog.entries.iter().filter_map(|entry| entry.tablespace.as_deref());
+    let absent =
+        absent(session, named.filter(|name| !name.is_empty()).collect(), "pg_tablespace", "spcname").await?;
+    Ok(absent.iter().map(|name| format!("tablespace {name} does not exist: create it")).collect())
 }
 
 async fn missing_roles(
@@ -134,15 +104,25 @@ async fn missing_roles(
     source: &Source,
     options: &RestoreOptions,
 ) -> Result<Vec<String>, Error> {
-    let rows = session
-        .query(
-            "look for roles at the target",
-            "SELECT w.name FROM pg_catalog.unnest($1::text[]) AS w(name) \
-             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = w.name) ORDER BY w.name",
-            &[&needed_roles(source, options)],
-        )
-        .await?;
-    rows.iter().map(|row| Ok(missing_role(source, column(row, "name")?))).collect()
+    let needed = needed_roles(source, options).iter().map(String::as_str).collect();
+    let absent = absent(session, needed, "pg_roles", "rolname").await?;
+    Ok(absent.iter().map(|name| missing_role(source, name)).collect())
+}
+
+/// Which of the names are in no row of that column of the system catalog.
+async fn absent(
+    session: &Session,
+    names: BTreeSet<&str>,
+    catalog: &str,
+    column_name: &str,
+) -> Result<BTreeSet<String>, Error> {
+    let names: Vec<&str> = names.into_iter().collect();
+    let statement = format!(
+        "SELECT w.name FROM pg_catalog.unnest($1::pg_catalog.text[]) AS w (name) \
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.{catalog} c WHERE c.{column_name} = w.name)"
+    );
+    let rows = session.query("look for what the archive needs", &statement, &[&names]).await?;
+    Ok(rows.iter().map(|row| column(row, "name")).collect::<Result<_, _>>()?)
 }
 
 /// The roles that statements of the restore will name.
