@@ -104,7 +104,7 @@ pub enum Error {
     },
     /// The session ended: the link broke, the server stopped, or somebody terminated it.
     #[error(
-        "{what}: the connection to the server was lost: {cause}\n  look into the server's log; nothing that was not committed has happened"
+        "{what}: the connection to the server was lost: {cause}\n  look into the server's log and at the network between"
     )]
     Lost {
         /// What was being done.
