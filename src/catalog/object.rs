@@ -296,7 +296,7 @@ pub struct Attribute {
     pub type_name: String,
     /// How minimum and maximum compare.
     pub value: ValueKind,
-    /// Where values embed OIDs of user types.
+    /// Where values embed OIDs that differ between databases.
     pub shape: Shape,
 }
 
@@ -321,7 +321,8 @@ pub enum ValueKind {
     Uuid,
 }
 
-/// Where a value in COPY BINARY embeds OIDs of user types (16384 and above); the same words as in the archive.
+/// Where a value in COPY BINARY embeds OIDs of types that differ between databases: from 10000 on, those of initdb and of
+/// users. The same words as in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
     /// Nowhere.
