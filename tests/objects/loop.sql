@@ -6,7 +6,7 @@ CREATE VIEW public.a_grouped AS SELECT id, body, count(*) AS n FROM public.base 
 CREATE VIEW public.a_on_grouped AS SELECT * FROM public.a_grouped;
 CREATE MATERIALIZED VIEW public.a_mat AS SELECT id, body FROM public.base GROUP BY id;
 CREATE MATERIALIZED VIEW public.a_mat_on_view AS SELECT * FROM public.a_on_grouped;
-CREATE INDEX ON public.a_mat (id);
+CREATE UNIQUE INDEX ON public.a_mat (id);
 CREATE VIEW public.a_on_mat AS SELECT * FROM public.a_mat;
 CREATE FUNCTION public.of_grouped(public.a_grouped) RETURNS integer LANGUAGE sql AS 'SELECT $1.id';
 GRANT SELECT ON public.a_grouped TO PUBLIC;
@@ -33,3 +33,7 @@ CREATE FUNCTION public.is_positive(integer, public.positive[]) RETURNS boolean L
 ALTER DOMAIN public.positive ADD CHECK (public.is_positive(VALUE, NULL));
 CREATE TABLE public.of_domain (p public.positive);
 INSERT INTO public.of_domain VALUES (3);
+-- Two views that read one another, with a collation and an odd name.
+CREATE VIEW public.left_one AS SELECT 1 AS a, NULL::text COLLATE "C" AS "B b";
+CREATE VIEW public.right_one AS SELECT a, "B b" FROM public.left_one;
+CREATE OR REPLACE VIEW public.left_one AS SELECT a, "B b" FROM public.right_one;
