@@ -210,9 +210,7 @@ pub(super) fn stranded(
         }
         if let Some(at) = identities.draft(row.oid("classid")?, row.oid("objid")?, sub(row.int("objsubid")?))
         {
-            let draft = &drafts[at];
-            let schema = draft.schema.as_ref().map_or_else(String::new, |schema| format!("{schema}."));
-            let name = format!("{} {schema}{}", draft.kind, draft.name);
+            let name = drafts[at].describe();
             lines.insert(format!("{name} needs something that is not dumped: its restore will fail"));
         }
     }

@@ -227,6 +227,14 @@ impl Draft {
             data: None,
         }
     }
+
+    /// Kind, schema and name, for messages.
+    pub(super) fn describe(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{} {schema}.{}", self.kind, self.name),
+            None => format!("{} {}", self.kind, self.name),
+        }
+    }
 }
 
 /// An object in the inventory.
