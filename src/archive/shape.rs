@@ -1,7 +1,7 @@
 //! Where the binary form of a value embeds OIDs of types. format-spec/digest.md
 //!
 //! An array and every field of a composite carry the OID of their type, which differs between databases for types that
-//! users made. The digest reads those four bytes as zero.
+//! users or initdb made (from OID 10000 on). The digest reads those four bytes as zero.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// How deep shapes may nest.
 const MAX_DEPTH: usize = 64;
 
-/// Where a value embeds OIDs of types, as far as that matters: a type without OIDs of user types is `Plain`, whatever it is.
+/// Where a value embeds OIDs of types, as far as that matters: a type all of whose OIDs are the
+/// same everywhere is `Plain`, whatever it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// No OIDs inside.

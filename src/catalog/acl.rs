@@ -64,7 +64,7 @@ pub(super) const ITEMS_OF: &str = "
     LEFT JOIN pg_catalog.pg_roles r ON r.oid = e.grantee";
 
 /// Everything about ACLs of user objects and of the schema public, whose default is taken to be the one it has had since
-/// PostgreSQL 15.
+/// PostgreSQL 15, also where its ACL is NULL because it was made anew.
 pub(super) fn query() -> Query {
     let sql = format!(
         "
@@ -84,11 +84,16 @@ pub(super) fn query() -> Query {
             SELECT 1247, t.oid, 0, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner)
             FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typacl IS NOT NULL
             UNION ALL
-            SELECT 2615, n.oid, 0, NULL, n.nspowner, n.nspacl, pg_catalog.acldefault('n', n.nspowner) ||
-                   CASE WHEN n.nspname = 'public' THEN
-                       ARRAY[pg_catalog.makeaclitem(0, n.nspowner, 'USAGE', false)] ELSE '{{}}' END
+            SELECT 2615, n.oid, 0, NULL, n.nspowner, n.nspacl, pg_catalog.acldefault('n', n.nspowner)
             FROM pg_catalog.pg_namespace n
-            WHERE (n.oid >= 16384 OR n.nspname = 'public') AND n.nspacl IS NOT NULL
+            WHERE n.oid >= 16384 AND n.nspname <> 'public' AND n.nspacl IS NOT NULL
+            UNION ALL
+            SELECT 2615, n.oid, 0, NULL, n.nspowner,
+                   COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner)),
+                   pg_catalog.acldefault('n', n.nspowner) ||
+                   pg_catalog.makeaclitem(0, n.nspowner, 'USAGE', false)
+            FROM pg_catalog.pg_namespace n
+            WHERE n.nspname = 'public'
         ) o
         LEFT JOIN pg_catalog.pg_roles w ON w.oid = o.owner {ITEMS_OF}
         ORDER BY o.class, o.oid, o.sub, x.is_default, x.item"

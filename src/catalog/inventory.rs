@@ -54,8 +54,8 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
         comments::comments_query(),
         comments::labels_query(),
         acl::query(),
-        uncovered::query(version),
     ];
+    queries.extend(uncovered::queries(version));
     queries.extend(transfer::queries(version));
     queries
 }
@@ -71,7 +71,7 @@ pub(super) fn inventory(
         ranked.extend((kind.assemble)(results)?.into_iter().map(|draft| (rank, draft)));
     }
     let members = Members::read(results)?;
-    let mut uncovered = uncovered::read(results)?;
+    let mut uncovered = uncovered::read(results, version)?;
     uncovered.extend(dependencies::drop_members(&mut ranked, &members, results)?);
     let (ranks, mut drafts): (Vec<usize>, Vec<Draft>) = ranked.into_iter().unzip();
     let types = TypeCatalog::read(results, version)?;
@@ -82,6 +82,7 @@ pub(super) fn inventory(
         types.complete(relation);
     }
     let identities = Identities::new(&drafts, members);
+    uncovered.extend(dependencies::stranded(&drafts, &identities, results, uncovered::objects(results)?)?);
     let needs = dependencies::needs(&drafts, &identities, results)?;
     let order = order(&drafts, needs, &ranks);
     let mut roles: BTreeSet<String> = drafts.iter().filter_map(|draft| draft.owner.clone()).collect();
@@ -229,7 +230,11 @@ fn object(drafts: &[Draft], node: &Node, index: &[usize], separate: &BTreeSet<Ob
             object.kind = "RULE";
             object.name = format!("{} _RETURN", draft.name);
             object.create = rendered().map(replacing).collect();
+            // What reads the view is dropped before, or needs no more than the dummy.
             object.drop.clear();
+            if let Repair::DummyView { create } = &draft.repair {
+                object.drop.push(replacing(create.clone()));
+            }
             object.owned = None;
         }
         _ => object.create = rendered().collect(),

@@ -227,6 +227,14 @@ impl Draft {
             data: None,
         }
     }
+
+    /// Kind, schema and name, for messages.
+    pub(super) fn describe(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{} {schema}.{}", self.kind, self.name),
+            None => format!("{} {}", self.kind, self.name),
+        }
+    }
 }
 
 /// An object in the inventory.
@@ -296,7 +304,7 @@ pub struct Attribute {
     pub type_name: String,
     /// How minimum and maximum compare.
     pub value: ValueKind,
-    /// Where values embed OIDs of user types.
+    /// Where values embed OIDs that differ between databases.
     pub shape: Shape,
 }
 
@@ -321,7 +329,8 @@ pub enum ValueKind {
     Uuid,
 }
 
-/// Where a value in COPY BINARY embeds OIDs of user types (16384 and above); the same words as in the archive.
+/// Where a value in COPY BINARY embeds OIDs of types that differ between databases: from 10000 on, those of initdb and of
+/// users. The same words as in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
     /// Nowhere.

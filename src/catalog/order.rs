@@ -122,8 +122,8 @@ impl<'a> Sorter<'a> {
     fn cut(&mut self, from: usize, to: usize) {
         tracing::warn!(
             "{} needs {}, which cannot be created before it: restoring it may fail",
-            describe(&self.drafts[from]),
-            describe(&self.drafts[to])
+            self.drafts[from].describe(),
+            self.drafts[to].describe()
         );
         self.needs[from].remove(&to);
     }
@@ -275,13 +275,6 @@ impl<'a> Sorter<'a> {
         }
         let place = (0..count).map(|draft| position[self.place(draft)]).collect();
         Order { nodes, place, separate: self.separate }
-    }
-}
-
-fn describe(draft: &Draft) -> String {
-    match &draft.schema {
-        Some(schema) => format!("{} {schema}.{}", draft.kind, draft.name),
-        None => format!("{} {}", draft.kind, draft.name),
     }
 }
 

@@ -9,15 +9,18 @@ use crate::pg::Version;
 const TYPES: &str = "column types";
 const COLUMNS: &str = "columns";
 
-/// The first OID of objects that initdb did not make: below, OIDs are the same in every database of a version.
-const FIRST_USER_OID: u32 = 16384;
+/// The first OID that is handed out when a cluster or an object is made (FirstGenbkiObjectId); those below are assigned in
+/// PostgreSQL's source and mean the same everywhere. From here to 16383 they are initdb's and differ between versions:
+/// information_schema's types.
+const FIRST_UNFIXED_OID: u32 = 10000;
 
 /// Types nested deeper than this travel as text: nobody has such, and every reader of shapes would have to bear them.
 const DEEPEST: usize = 32;
 
 /// Every type that a table's column reaches, with what it is made of, and every column of every table with its type.
 pub(super) fn queries(version: Version) -> Vec<Query> {
-    let multirange = if version.major() >= 14 { "r.rngmultitypid" } else { "0" };
+    let multirange = multirange_of(version);
+    let parts_of = parts_of(version);
     // An array is what array_in reads: int2vector and oidvector have elements too, but are types of their own.
     let types = format!(
         "
@@ -27,17 +30,7 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
             UNION
             SELECT n.oid
             FROM reached s JOIN pg_catalog.pg_type t ON t.oid = s.oid
-            CROSS JOIN LATERAL (
-                SELECT t.typelem WHERE t.typinput = 'pg_catalog.array_in'::pg_catalog.regproc
-                UNION ALL
-                SELECT t.typbasetype WHERE t.typtype = 'd'
-                UNION ALL
-                SELECT f.atttypid FROM pg_catalog.pg_attribute f
-                WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
-                UNION ALL
-                SELECT r.rngsubtype FROM pg_catalog.pg_range r
-                WHERE (t.typtype = 'r' AND r.rngtypid = t.oid) OR (t.typtype = 'm' AND {multirange} = t.oid)
-            ) n (oid)
+            {parts_of}
         )
         SELECT t.oid, t.typname, pg_catalog.format_type(t.oid, NULL) AS name,
                t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace AS is_system,
@@ -67,6 +60,30 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
           AND a.attgenerated = ''"
         .to_owned();
     vec![Query { name: TYPES, sql: types }, Query { name: COLUMNS, sql: columns }]
+}
+
+/// Behind `pg_type t`, joins `n (oid)`: the types that a type is made of.
+pub(super) fn parts_of(version: Version) -> String {
+    let multirange = multirange_of(version);
+    format!(
+        "
+        CROSS JOIN LATERAL (
+            SELECT t.typelem WHERE t.typinput = 'pg_catalog.array_in'::pg_catalog.regproc
+            UNION ALL
+            SELECT t.typbasetype WHERE t.typtype = 'd'
+            UNION ALL
+            SELECT f.atttypid FROM pg_catalog.pg_attribute f
+            WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
+            UNION ALL
+            SELECT r.rngsubtype FROM pg_catalog.pg_range r
+            WHERE (t.typtype = 'r' AND r.rngtypid = t.oid) OR (t.typtype = 'm' AND {multirange} = t.oid)
+        ) n (oid)"
+    )
+}
+
+/// The multirange type of a row `r` of pg_range.
+fn multirange_of(version: Version) -> &'static str {
+    if version.major() >= 14 { "r.rngmultitypid" } else { "0" }
 }
 
 /// The types that columns reach, and the columns' types.
@@ -102,7 +119,7 @@ enum Form {
 pub(super) struct Decision {
     /// How values compare.
     pub value: ValueKind,
-    /// Where values embed OIDs of user types.
+    /// Where values embed OIDs that differ between databases.
     pub shape: Shape,
     /// Why values cannot travel in binary: the type that forbids it, and the reason.
     pub obstacle: Option<String>,
@@ -149,7 +166,7 @@ impl TypeCatalog {
             }
             if decision.shape != Shape::Plain && embeds.is_none() {
                 embeds = Some(format!(
-                    "column {}: values of type {} hold OIDs of user types, which servers up to 13 compare with their own",
+                    "column {}: values of type {} hold OIDs of types, which servers up to 13 compare with their own",
                     column.name, column.type_name
                 ));
             }
@@ -185,7 +202,7 @@ impl TypeCatalog {
             parts.iter().find_map(|part| part.obstacle.clone())
         };
         let embedded = parts.iter().any(|part| part.shape != Shape::Plain);
-        let user_part = r#type.parts.iter().any(|&part| part >= FIRST_USER_OID);
+        let unfixed_part = r#type.parts.iter().any(|&part| part >= FIRST_UNFIXED_OID);
         let value = parts.first().map(|part| part.value);
         let mut shapes = parts.into_iter().map(|part| part.shape);
         match r#type.form {
@@ -194,8 +211,10 @@ impl TypeCatalog {
                 decision.value = value.unwrap_or(ValueKind::Opaque);
                 decision.shape = shapes.next().unwrap_or(Shape::Plain);
             }
-            Form::Composite if embedded || user_part => decision.shape = Shape::Composite(shapes.collect()),
-            Form::Array if embedded || user_part => {
+            Form::Composite if embedded || unfixed_part => {
+                decision.shape = Shape::Composite(shapes.collect())
+            }
+            Form::Array if embedded || unfixed_part => {
                 decision.shape = Shape::Array(Box::new(shapes.next().unwrap_or(Shape::Plain)));
             }
             Form::Range if embedded => {
@@ -251,12 +270,14 @@ mod tests {
     const REGCLASS: u32 = 2205;
     const ENUM: u32 = 20000;
     const INTS: u32 = 1007;
+    const INITDBS: u32 = 13500;
 
     fn catalog(user: &[(u32, Form, &[u32])], compares_oids: bool) -> TypeCatalog {
         let mut types = HashMap::new();
         let known: &[(u32, Form, &[u32])] = &[
             (INT4, Form::Plain, &[]),
             (ENUM, Form::Plain, &[]),
+            (INITDBS, Form::Plain, &[]),
             (INTS, Form::Array, &[INT4]),
             (REGCLASS, Form::Plain, &[]),
         ];
@@ -279,6 +300,7 @@ mod tests {
         assert_eq!(shape(&[], ENUM), Shape::Plain);
         assert_eq!(shape(&[], INTS), Shape::Plain);
         assert_eq!(shape(&[(20001, Form::Array, &[ENUM])], 20001), Shape::Array(Box::new(Shape::Plain)));
+        assert_eq!(shape(&[(13501, Form::Array, &[INITDBS])], 13501), Shape::Array(Box::new(Shape::Plain)));
         assert_eq!(shape(&[(20002, Form::Composite, &[INT4, INTS])], 20002), Shape::Plain);
         let nested: &[(u32, Form, &[u32])] = &[
             (20001, Form::Array, &[ENUM]),

@@ -40,3 +40,5 @@ INSERT INTO seqs.identities (d) VALUES ('x'), ('y');
 INSERT INTO seqs.identities (a, d) OVERRIDING SYSTEM VALUE VALUES (100, 'z');
 COMMENT ON SEQUENCE seqs."The B's" IS 'of an identity column';
 ALTER TABLE seqs.identities OWNER TO pgsnap_seq_owner;
+-- The sequence of an unlogged table: logged up to 14, whose identity columns know no such option.
+CREATE UNLOGGED TABLE seqs.unlogged (id int GENERATED ALWAYS AS IDENTITY, s serial);

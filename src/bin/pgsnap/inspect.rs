@@ -60,7 +60,7 @@ fn print(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
         }
     }
     for missing in &source.uncovered {
-        text += &format!("not dumped {}\n", text::name(missing));
+        text += &format!("missing    {}\n", text::name(missing));
     }
     text += &verdict(args, archive, damages);
     text

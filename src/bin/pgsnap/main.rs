@@ -93,7 +93,7 @@ fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
     }
     let names: Vec<String> = summary.uncovered.iter().map(|object| format!("\n  {object}")).collect();
     let message = format!(
-        "the archive is complete but for {} objects that this version of pgsnap does not dump:{}",
+        "the archive is published, and {} things will not come back from it:{}",
         summary.uncovered.len(),
         names.concat()
     );

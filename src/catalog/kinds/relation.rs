@@ -1,4 +1,4 @@
-//! What the kinds around pg_class share: catalogs' OIDs, pieces of queries, names, options.
+//! What the kinds around pg_class share: pieces of queries, names, options.
 
 use std::collections::BTreeMap;
 

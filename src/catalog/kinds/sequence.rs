@@ -10,13 +10,15 @@ use crate::sql;
 /// Sequences.
 pub(super) const SEQUENCE: Kind = Kind { tag: "SEQUENCE", queries, follow_up: None, assemble };
 
-fn queries(_: Version) -> Vec<Query> {
+fn queries(version: Version) -> Vec<Query> {
+    // Up to 14 sequences are logged whatever their table is, and no statement can say so.
+    let table_persistence = if version.major() >= 15 { "t" } else { "c" };
     let sql = format!(
         "SELECT {RELATION}, c.relpersistence::text AS persistence, pg_catalog.format_type(s.seqtypid, NULL) AS type,
                 s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minimum, s.seqmax AS maximum,
                 s.seqcache AS cache, s.seqcycle AS cycle,
                 tn.nspname AS table_schema, t.relname AS table_name, a.attname AS column_name,
-                a.attidentity::text AS identity, t.relpersistence::text AS table_persistence
+                a.attidentity::text AS identity, {table_persistence}.relpersistence::text AS table_persistence
            FROM pg_catalog.pg_class c {SCHEMA}
            JOIN pg_catalog.pg_sequence s ON s.seqrelid = c.oid
            LEFT JOIN pg_catalog.pg_depend i ON i.classid = {PG_CLASS} AND i.objid = c.oid AND i.objsubid = 0
