@@ -185,9 +185,9 @@ fn dump_class(error: &dump::Error) -> Class {
         | dump::Error::Stream { .. }
         | dump::Error::RowCount { .. } => Class::Bug,
         dump::Error::Archive(error) => archive_class(error),
-        dump::Error::Exists { .. } => Class::Refused,
+        dump::Error::Exists { .. } | dump::Error::NoRegularFile { .. } => Class::Refused,
         dump::Error::Storage { .. } => Class::Storage,
-        dump::Error::SnapshotLost => Class::Snapshot,
+        dump::Error::SnapshotLost | dump::Error::Renamed { .. } => Class::Snapshot,
         dump::Error::Interrupted
         | dump::Error::Threads(_)
         | dump::Error::WriterGone

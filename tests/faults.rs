@@ -32,7 +32,8 @@ fn main() {
     for (name, test) in on_every_server {
         trials.extend(support::trials(name, test));
     }
-    let on_some: [(&str, Test); 11] = [
+    let on_some: [(&str, Test); 12] = [
+        ("schemas_swapped_mid_dump", schemas_swapped_mid_dump),
         ("damaged_archive_is_not_restored", damaged_archive_is_not_restored),
         ("sigterm_mid_restore", sigterm_mid_restore),
         ("failed_statement", failed_statement),
@@ -453,6 +454,22 @@ fn ddl_that_waits_behind_the_dump(server: &Server) -> TestResult {
         .map(|tables| tables.iter().map(|table| table["rows"].clone()).collect());
     assert_eq!(rows, Some(vec![serde_json::json!(150_000), serde_json::json!(100)]));
     drop(directory);
+    Ok(())
+}
+
+/// No lock keeps a schema from being renamed: the name of a table can come to mean another one.
+fn schemas_swapped_mid_dump(server: &Server) -> TestResult {
+    let source = large(server);
+    source.psql(
+        "CREATE SCHEMA a; CREATE TABLE a.t (n int); INSERT INTO a.t VALUES (1); \
+         CREATE SCHEMA b; CREATE TABLE b.t (n int); INSERT INTO b.t VALUES (2)",
+    );
+    let stopped = StoppedDump::start_with(&source, &["--jobs", "1"]);
+    source.psql("ALTER SCHEMA a RENAME TO c; ALTER SCHEMA b RENAME TO a; ALTER SCHEMA c RENAME TO b");
+    let (code, message, left) = stopped.finish();
+    assert_eq!(code, Some(6), "{message}");
+    expect_words(&message, &["schema of table a.t was renamed", "run the dump again"]);
+    assert_eq!(left, [] as [String; 0]);
     Ok(())
 }
 

@@ -42,12 +42,24 @@ pub enum Error {
         /// Rows that the server says it sent.
         sent: u64,
     },
+    /// Another table bears the name now.
+    #[error("the schema of table {table} was renamed during the dump; run the dump again")]
+    Renamed {
+        /// Schema and name.
+        table: String,
+    },
     /// A block could not be encoded or written.
     #[error("writing the archive: {0}")]
     Archive(#[from] archive::Error),
     /// Something stands under the archive's name.
     #[error("{} exists already; choose another name, or replace it with --force", path.display())]
     Exists {
+        /// The name.
+        path: PathBuf,
+    },
+    /// What stands under the archive's name is a directory, a device, a pipe or a link.
+    #[error("{} is no regular file and cannot become an archive; choose another name", path.display())]
+    NoRegularFile {
         /// The name.
         path: PathBuf,
     },

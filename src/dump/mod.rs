@@ -137,6 +137,7 @@ async fn write_archive(
         config: config.clone(),
         snapshot,
         encoding,
+        oids: relations.iter().map(|relation| relation.oid).collect(),
         refused: Mutex::default(),
         cancels: Arc::clone(cancels),
         left: Mutex::new(chunks_per_table(&chunks, catalog.tables.len())),

@@ -30,11 +30,11 @@ pub struct Unpublished {
 impl Unpublished {
     /// Opens a new file, mode 0600, that is to become `target`. Refuses an existing target unless `force`.
     pub fn create(target: &Path, force: bool) -> Result<(Self, File), Error> {
-        if target.is_dir() {
-            return Err(storage("create the archive", target)(io::Error::from(io::ErrorKind::IsADirectory)));
-        }
-        if !force && target.symlink_metadata().is_ok() {
-            return Err(Error::Exists { path: target.to_owned() });
+        match target.symlink_metadata() {
+            // Not even by force: a rename would put the archive in the place of the device, the pipe or the link.
+            Ok(there) if !there.is_file() => return Err(Error::NoRegularFile { path: target.to_owned() }),
+            Ok(_) if !force => return Err(Error::Exists { path: target.to_owned() }),
+            _ => {}
         }
         let parent = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -180,6 +180,19 @@ mod tests {
         assert_eq!(std::fs::read(&target).unwrap(), b"whole");
         assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(names(directory.path()), ["a.pgsnap"]);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_never_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        for target in [directory.path(), Path::new("/dev/null"), &link] {
+            for force in [false, true] {
+                let refused = Unpublished::create(target, force);
+                assert!(matches!(refused, Err(Error::NoRegularFile { .. })), "{}", target.display());
+            }
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::archive::{self, BlockPosition, Transfer};
 use crate::copy_rows::RowSplitter;
 use crate::pg::{self, CancelHandle, ConnectConfig, Session, Snapshot};
 use crate::progress::{Event, Monitor};
+use crate::sql;
 
 /// Rows are cut into blocks of about this size. Larger blocks compress a little better and cost every job more memory.
 pub const BLOCK_BYTES: usize = 4 << 20;
@@ -33,6 +34,8 @@ pub struct Work {
     pub encoding: String,
     /// The archive's catalog: the tables.
     pub catalog: Arc<archive::Catalog>,
+    /// The OID of each table.
+    pub oids: Vec<u32>,
     /// What is still to be read.
     pub chunks: Mutex<VecDeque<Chunk>>,
     /// Chunks that a worker got no lock for.
@@ -127,6 +130,7 @@ async fn read_chunk(
     if rows != sent {
         return Err(Error::RowCount { table: name, rows, sent });
     }
+    check_name(session, table, work.oids[chunk.table as usize]).await?;
     let mut left = locked(&work.left);
     let (chunks, total) = &mut left[chunk.table as usize];
     *chunks -= 1;
@@ -135,6 +139,18 @@ async fn read_chunk(
         work.monitor.report(Event::Done(format!("table {name}: {total} rows")));
     }
     Ok(())
+}
+
+/// COPY found the table by its name, and the lock on a table does not keep its schema from being renamed: another table may have
+/// taken its place. What the name means is asked past the snapshot, as COPY does.
+async fn check_name(session: &Session, table: &archive::Table, oid: u32) -> Result<(), Error> {
+    // As bytes: a text would be taken for one in the encoding of the rows.
+    let name = sql::qualified(&table.schema, &table.name).into_bytes();
+    let statement =
+        "SELECT pg_catalog.to_regclass(pg_catalog.convert_from($1, 'UTF8'))::pg_catalog.oid AS oid";
+    let rows = session.query("checking the name of a table", statement, &[&name]).await?;
+    let now: Option<u32> = rows.first().and_then(|row| pg::column(row, "oid").ok());
+    if now == Some(oid) { Ok(()) } else { Err(Error::Renamed { table: table.label() }) }
 }
 
 /// A chunk being read.
