@@ -64,6 +64,11 @@ fn main() -> ExitCode {
 
 fn run_dump(args: Dump) -> Result<u8, Error> {
     report::start_log(&args.output);
+    // Elsewhere that is stdout; a file of that name is nothing that anybody wants.
+    if args.file.as_os_str() == "-" {
+        let sentence = "an archive cannot be written to stdout yet: name a file after -f";
+        return Err(pgsnap::pg::Error::Usage(sentence.to_owned()).into());
+    }
     let mut config = config(&args.connection, args.database)?;
     ask_password(&mut config)?;
     let options = DumpOptions {
