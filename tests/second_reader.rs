@@ -91,12 +91,13 @@ fn encodings() -> Vec<Content> {
         let value = |n: u64| n.wrapping_mul(7).wrapping_sub(70).to_be_bytes()[8 - width..].to_vec();
         (0..2000).chain((0..2000).rev()).map(value).collect::<Vec<_>>()
     };
-    let float = |n: &u8| (1.0 + f64::from(*n) / 3.0).to_be_bytes().to_vec();
+    // In [1, 2): sign and exponent are the same, the rest is noise.
+    let float = |noise: &[u8]| [&[0x3f, 0xf0 | noise[0] & 0x0f], &noise[1..7]].concat();
     let mut contents = vec![
         (values("plain", ValueKind::Opaque, &noise.chunks(6).map(<[u8]>::to_vec).collect::<Vec<_>>()), 0),
         (values("constant", ValueKind::Opaque, &vec![b"same".to_vec(); 3]), 1),
         (values("no bytes", ValueKind::Opaque, &vec![vec![]; 5]), 0),
-        (values("split floats", ValueKind::Float, &noise.iter().map(float).collect::<Vec<_>>()), 2),
+        (values("split floats", ValueKind::Float, &noise.chunks_exact(7).map(float).collect::<Vec<_>>()), 2),
     ];
     for width in [2, 4, 8] {
         contents.push((values(&format!("split by {width}"), ValueKind::Integer, &quarter(width)), 2));
