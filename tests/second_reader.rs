@@ -113,9 +113,9 @@ fn chunks() -> Content {
             let text = "to be or not to be, ".repeat((n % 23) as usize);
             let vector = vec![n.to_be_bytes(); (n % 5) as usize].concat();
             row(&[
-                (n % 2 == 0).then_some(text.as_bytes()),
+                n.is_multiple_of(2).then_some(text.as_bytes()),
                 None,
-                (n % 9 != 0).then_some(&n.to_be_bytes()),
+                (!n.is_multiple_of(9)).then_some(&n.to_be_bytes()),
                 (n == rows.start).then_some(b"first"),
                 (n + 1 == rows.end).then_some(b""),
                 Some(&vector),
