@@ -124,14 +124,21 @@ impl Server {
 }
 
 fn servers_dir() -> PathBuf {
-    if let Some(dir) = std::env::var_os("PGSNAP_TEST_SERVERS") {
-        return dir.into();
-    }
-    let cache = std::env::var_os("PGSNAP_TEST_CACHE").map(PathBuf::from).unwrap_or_else(|| {
+    std::env::var_os("PGSNAP_TEST_SERVERS").map_or_else(|| cache_dir().join("run"), PathBuf::from)
+}
+
+/// Where `tests/servers install` puts what it installs.
+fn cache_dir() -> PathBuf {
+    std::env::var_os("PGSNAP_TEST_CACHE").map(PathBuf::from).unwrap_or_else(|| {
         let uid = fs::metadata("/proc/self").expect("/proc is mounted").uid();
         format!("/var/tmp/pgsnap-tests-{uid}").into()
-    });
-    cache.join("run")
+    })
+}
+
+/// The directory of the Python packages for format-spec/reader.py, where they are installed.
+pub fn python_packages() -> Option<PathBuf> {
+    // The list of the packages is copied there last.
+    Some(cache_dir().join("python")).filter(|python| python.join("requirements.txt").exists())
 }
 
 /// A database of one test.
