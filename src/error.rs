@@ -143,7 +143,7 @@ fn server_class(error: &pg::Error) -> Class {
         | pg::Error::TooManyConnections { .. }
         | pg::Error::NoSuchDatabase { .. }
         | pg::Error::Lost { .. } => Class::Connect,
-        pg::Error::UnsupportedServer { .. } => Class::Refused,
+        pg::Error::UnsupportedServer { .. } | pg::Error::Denied { .. } => Class::Refused,
         pg::Error::Snapshot { .. } | pg::Error::LockTimeout { .. } => Class::Snapshot,
         pg::Error::Server { .. } | pg::Error::Protocol { .. } => match error.sqlstate() {
             // disk_full

@@ -32,7 +32,9 @@ fn main() {
     for (name, test) in on_every_server {
         trials.extend(support::trials(name, test));
     }
-    let on_some: [(&str, Test); 12] = [
+    let on_some: [(&str, Test); 14] = [
+        ("no_permission", no_permission),
+        ("latin1_names", latin1_names),
         ("schemas_swapped_mid_dump", schemas_swapped_mid_dump),
         ("damaged_archive_is_not_restored", damaged_archive_is_not_restored),
         ("sigterm_mid_restore", sigterm_mid_restore),
@@ -290,6 +292,38 @@ fn sigterm_mid_restore(server: &Server) -> TestResult {
     assert_eq!(code, Some(143), "{message}");
     expect_words(&message, &["interrupted", "drop it before restoring again"]);
     sessions_are_gone(&target);
+    Ok(())
+}
+
+fn no_permission(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let source = server.create_database("private");
+    source.psql(
+        "DO $$ BEGIN CREATE ROLE pgsnap_curious LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$; \
+         CREATE TABLE secret (a int); CREATE TABLE open (a int); GRANT SELECT ON open TO pgsnap_curious",
+    );
+    let conninfo = source.conninfo().replace("user=postgres", "user=pgsnap_curious");
+    let outcome =
+        run(pgsnap().args(["dump", "-d", &conninfo, "-f"]).arg(directory.path().join("a"))).expect_code(9);
+    expect_words(&outcome.stderr, &["no permission to read public.secret", "GRANT SELECT"]);
+    assert!(entries(directory.path()).is_empty());
+    Ok(())
+}
+
+/// Statements travel as UTF8, rows in the encoding of the source: both in one load.
+fn latin1_names(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let source = server.create_database_with("latin", "ENCODING 'LATIN1' LOCALE 'C'");
+    source.psql("CREATE SCHEMA \"ä\"; CREATE TABLE \"ä\".\"tä\" (\"ö\" text)");
+    source.psql("INSERT INTO \"ä\".\"tä\" VALUES ('größe'), (NULL)");
+    dump(&source, &archive);
+    for options in ["ENCODING 'LATIN1' LOCALE 'C'", ""] {
+        let target = server.create_database_with("latin_target", options);
+        run(pgsnap().args(["restore", "-d", &target.conninfo()]).arg(&archive)).expect_code(0);
+        let text = target.psql("SELECT \"ö\" FROM \"ä\".\"tä\" ORDER BY 1");
+        assert_eq!(text.trim(), "größe");
+    }
     Ok(())
 }
 

@@ -114,6 +114,14 @@ pub enum Error {
         /// The server's SQLSTATE, if it said goodbye (57P01 for an administrator's command).
         sqlstate: Option<String>,
     },
+    /// The role may not read everything that is to be read (42501).
+    #[error(
+        "no permission to read {relations}\n  GRANT SELECT on the tables and USAGE on their schemas, or connect as a role that may read them (pg_read_all_data)"
+    )]
+    Denied {
+        /// The tables.
+        relations: String,
+    },
     /// No consistent view of the database could be had.
     #[error("no consistent snapshot: {what}\n  {advice}")]
     Snapshot {
@@ -190,6 +198,7 @@ impl Error {
             | Error::Lost { sqlstate, .. }
             | Error::Snapshot { sqlstate, .. } => sqlstate.as_deref(),
             Error::LockTimeout { .. } => Some("55P03"),
+            Error::Denied { .. } => Some("42501"),
             Error::Usage(_)
             | Error::PasswordRequired { .. }
             | Error::Tls { .. }

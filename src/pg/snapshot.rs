@@ -340,14 +340,8 @@ impl Search<'_> {
             }
             Some("42501") => {
                 let names = self.unreadable().await;
-                Error::Snapshot {
-                    what: format!(
-                        "no permission to read {}",
-                        if names.is_empty() { error.to_string() } else { names.join(", ") }
-                    ),
-                    advice: "GRANT SELECT on the tables and USAGE on their schemas, or connect as a role that may read them \
-                             (pg_read_all_data)",
-                    sqlstate: Some("42501".to_owned()),
+                Error::Denied {
+                    relations: if names.is_empty() { error.to_string() } else { names.join(", ") },
                 }
             }
             // 53200 out of shared memory: the lock table is full.

@@ -18,7 +18,7 @@ const READ_BACK_BYTES: usize = 1 << 20;
 /// that the server can write frozen rows.
 pub async fn load(
     shared: &Arc<Shared>,
-    session: &Session,
+    session: &mut Session,
     number: u32,
     blocks: Range<usize>,
     alone: bool,
@@ -29,6 +29,8 @@ pub async fn load(
         let relation = sql::qualified(&table.schema, &table.name);
         session.batch(&format!("BEGIN; TRUNCATE ONLY {relation}")).await.map_err(failed)?;
     }
+    // Rows travel in the encoding they were dumped in, and the server converts; statements do not.
+    session.set_client_encoding(&shared.archive.catalog().source.encoding).await.map_err(failed)?;
     copy_blocks(shared, session, table, number, blocks, alone).await?;
     if alone {
         session.batch("COMMIT").await.map_err(failed)?;
@@ -86,7 +88,8 @@ fn copy_statement(table: &Table, direction: &str, freeze: bool) -> String {
 }
 
 /// Reads a table back and compares rows and digest with the archive.
-pub async fn verify(shared: &Arc<Shared>, session: &Session, number: u32) -> Result<(), Error> {
+pub async fn verify(shared: &Arc<Shared>, session: &mut Session, number: u32) -> Result<(), Error> {
+    session.set_client_encoding(&shared.archive.catalog().source.encoding).await?;
     let table = &shared.archive.catalog().tables[number as usize];
     let index = &shared.archive.index().tables[number as usize];
     let mut splitter = RowSplitter::new(table.transfer.format());

@@ -45,6 +45,8 @@ pub struct RestoreSummary {
     pub bytes: u64,
     /// Whether rows and digests of all tables were compared with the archive.
     pub verified: bool,
+    /// What the source held and the archive does not.
+    pub uncovered: Vec<String>,
     /// Wall-clock time.
     pub elapsed: Duration,
 }
@@ -107,6 +109,7 @@ pub async fn run(
         rows: tables.iter().map(|table| table.rows).sum(),
         bytes: tables.iter().map(|table| table.raw_bytes).sum(),
         verified: options.verify,
+        uncovered: shared.archive.catalog().source.uncovered.clone(),
         elapsed: started.elapsed(),
     })
 }
@@ -224,15 +227,13 @@ async fn run_task(
     place: usize,
     task: Task,
 ) -> Result<(usize, Session), Error> {
-    match task.action {
-        Action::Execute(_) => session.reset_client_encoding().await?,
-        // Rows travel in the encoding they were dumped in; the server converts.
-        _ => session.set_client_encoding(&shared.archive.catalog().source.encoding).await?,
-    }
+    session.reset_client_encoding().await?;
     match task.action {
         Action::Execute(entry) => execute(&shared, &session, entry).await?,
-        Action::Load { table, blocks, alone } => load::load(&shared, &session, table, blocks, alone).await?,
-        Action::Verify { table } => load::verify(&shared, &session, table).await?,
+        Action::Load { table, blocks, alone } => {
+            load::load(&shared, &mut session, table, blocks, alone).await?
+        }
+        Action::Verify { table } => load::verify(&shared, &mut session, table).await?,
     }
     Ok((place, session))
 }

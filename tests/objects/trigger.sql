@@ -29,3 +29,13 @@ ALTER TABLE trg.part2a ENABLE ALWAYS TRIGGER "cloned too";
 ALTER TABLE trg.parts DISABLE TRIGGER "cloned too";
 ALTER TABLE trg.part1 ENABLE TRIGGER "cloned too";
 ALTER TRIGGER always ON trg.t DEPENDS ON EXTENSION plpgsql;
+
+-- The names are in the wrong order on purpose: the state of a leaf's copy comes after the trigger at the root.
+CREATE TABLE public.zz_root (a int) PARTITION BY LIST (a);
+CREATE TABLE public.yy_middle (a int) PARTITION BY LIST (a);
+CREATE TABLE public.aa_leaf (a int);
+ALTER TABLE public.zz_root ATTACH PARTITION public.yy_middle FOR VALUES IN (1);
+ALTER TABLE public.yy_middle ATTACH PARTITION public.aa_leaf FOR VALUES IN (1);
+CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER three_levels AFTER INSERT ON public.zz_root FOR EACH ROW EXECUTE FUNCTION public.nothing();
+ALTER TABLE public.aa_leaf DISABLE TRIGGER three_levels;

@@ -98,10 +98,15 @@ impl Server {
 
     /// An empty database with a name of its own, dropped with the value.
     pub fn create_database(&self, label: &str) -> Database {
+        self.create_database_with(label, "")
+    }
+
+    /// The same, with options of CREATE DATABASE.
+    pub fn create_database_with(&self, label: &str, options: &str) -> Database {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{label}_{}_{number}", std::process::id());
-        self.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
+        self.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0 {options}"));
         Database { server: self.clone(), name }
     }
 
@@ -119,6 +124,8 @@ impl Server {
         let mut command = Command::new(self.oracle_bin_dir.join(program));
         command.env_clear().env("PGHOST", &self.socket_dir);
         command.env("PGPORT", self.port.to_string()).env("PGUSER", &self.superuser);
+        // Tests are written in UTF8, whatever the encoding of the database.
+        command.env("PGCLIENTENCODING", "UTF8");
         command
     }
 }

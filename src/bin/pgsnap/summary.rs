@@ -51,17 +51,23 @@ pub fn restore(summary: &RestoreSummary, as_json: bool) -> String {
             "rows": summary.rows,
             "bytes": summary.bytes,
             "verified": summary.verified,
+            "not_dumped": summary.uncovered,
             "seconds": summary.elapsed.as_secs_f64(),
         });
         return format!("{object}\n");
     }
+    let mut lines = String::new();
+    for missing in &summary.uncovered {
+        lines += &format!("missing in the archive since its dump: {}\n", text::name(missing));
+    }
     let verified = if summary.verified { "every table equal to the archive" } else { "not verified" };
-    format!(
+    lines += &format!(
         "restored {}, {}, {}, {verified}\n",
         counts(summary.objects, summary.tables, summary.rows),
         text::bytes(summary.bytes),
         pace(summary.bytes, summary.elapsed),
-    )
+    );
+    lines
 }
 
 fn counts(objects: usize, tables: usize, rows: u64) -> String {

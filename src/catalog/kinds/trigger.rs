@@ -17,7 +17,11 @@ fn queries(_: Version) -> Vec<Query> {
     // A partition's copy of its parent's trigger comes with that; only a state of its own has to be set. The copies are
     // internal triggers until 14, so that those of foreign keys have to be told apart by their constraint.
     let sql = format!(
-        "SELECT {TABLE_OF}, t.oid, t.tgname AS name, t.tgparentid AS parent_oid, t.tgenabled::text AS enabled,
+        "SELECT {TABLE_OF}, t.oid, t.tgname AS name, t.tgparentid AS parent_oid,
+                (WITH RECURSIVE up (oid, parent) AS (
+                     SELECT t.oid, t.tgparentid
+                     UNION ALL SELECT a.oid, a.tgparentid FROM pg_catalog.pg_trigger a JOIN up ON a.oid = up.parent)
+                 SELECT up.oid FROM up WHERE up.parent = 0) AS root_oid, t.tgenabled::text AS enabled,
                 pg_catalog.pg_get_triggerdef(t.oid, false) AS definition, {extensions}
            FROM pg_catalog.pg_trigger t
            JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid {SCHEMA}
@@ -44,7 +48,8 @@ fn draft(row: &Row) -> Result<Draft, Error> {
     let object = format!("TRIGGER {name} ON {table}");
     let cloned = parent_oid != 0;
     if cloned {
-        draft.requires.push(ObjectId::new(PG_TRIGGER, parent_oid));
+        // The parent is there on its own only when it has a state of its own; what makes all of them is the root.
+        draft.requires.extend([parent_oid, row.oid("root_oid")?].map(|oid| ObjectId::new(PG_TRIGGER, oid)));
     } else {
         draft.create = vec![row.text("definition")?.to_owned().into()];
         draft.drop = vec![format!("DROP {object}")];
