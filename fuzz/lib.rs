@@ -95,10 +95,14 @@ pub fn seal(archive: &mut [u8]) {
         seal_part(archive, position, header, stored);
         position = position.saturating_add(header).saturating_add(stored);
     }
-    if index < footer {
-        let stored = number(archive, index + 16);
-        seal_part(archive, index, 32, stored);
-        set_checksum(archive, index..footer, footer + 40);
+    let mut position = index;
+    while position < footer {
+        let end = position.saturating_add(32).saturating_add(number(archive, position + 16));
+        seal_part(archive, position, 32, end - position - 32);
+        if position == index {
+            set_checksum(archive, index..end.min(footer), footer + 40);
+        }
+        position = end;
     }
     set_checksum(archive, footer..footer + 72, footer + 72);
 }

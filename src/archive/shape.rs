@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn shapes_travel_flat_and_deep_ones_are_refused() {
         let bytes = wire::encode(&nested_shape()).unwrap();
-        assert_eq!(wire::decode::<Shape>(&bytes), Ok(nested_shape()));
+        assert_eq!(wire::decode::<Shape>(&bytes, 1 << 10), Ok(nested_shape()));
         let mut deep = Shape::Plain;
         for _ in 0..MAX_DEPTH {
             deep = Shape::Array(Box::new(deep));
@@ -290,8 +290,8 @@ mod tests {
         let mut nodes = vec![1u8; 200];
         nodes[0] = 199;
         nodes[199] = 0;
-        assert!(wire::decode::<Shape>(&nodes).is_err());
-        assert!(wire::decode::<Shape>(&[1, 1]).is_err());
-        assert!(wire::decode::<Shape>(&[2, 0, 0]).is_err());
+        assert!(wire::decode::<Shape>(&nodes, 1 << 10).is_err());
+        assert!(wire::decode::<Shape>(&[1, 1], 1 << 10).is_err());
+        assert!(wire::decode::<Shape>(&[2, 0, 0], 1 << 10).is_err());
     }
 }

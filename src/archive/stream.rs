@@ -185,20 +185,6 @@ impl StreamDecoder {
         }
         Ok(())
     }
-
-    /// The `length` bytes in `frame`, on memory that may not be there.
-    pub fn decompress_whole(
-        &mut self,
-        frame: &[u8],
-        length: usize,
-        position: usize,
-    ) -> Result<Vec<u8>, Fault> {
-        let mut out = Vec::new();
-        reserve(&mut out, length, position)?;
-        self.decompress(frame, length, &mut out)
-            .map_err(|error| Fault { position, what: error.to_string() })?;
-        Ok(out)
-    }
 }
 
 /// Makes room for `length` bytes in the empty `out`, or says that memory does not suffice.
