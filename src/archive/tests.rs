@@ -313,6 +313,8 @@ fn a_catalog_that_contradicts_itself_is_refused() {
     assert!(refused(|catalog| catalog.entries[1].table = None));
     assert!(refused(|catalog| catalog.entries[0].table = Some(0)));
     assert!(refused(|catalog| catalog.entries[0].table = Some(9)));
+    assert!(refused(|catalog| catalog.entries[1].section = Section::PreData));
+    assert!(refused(|catalog| catalog.entries[1].pass = Pass::Acl));
     assert!(refused(|catalog| catalog.tables[0].entry = 0));
     assert!(refused(|catalog| catalog.tables[0].entry = 9));
     assert!(refused(|catalog| catalog.entries[0].create = vec!["SELECT '\0'".to_owned()]));
