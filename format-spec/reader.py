@@ -283,6 +283,7 @@ class Archive:
             left -= sum(2 * text if field is None else len(field) for field in columns[-1])
             if text:
                 need(not any(b"\t" in f or b"\n" in f or f == b"\\N" for f in columns[-1] if f is not None), "a text field")
+                need(width != 1 or b"\\." not in columns[-1], "a line that ends a COPY")
         cursor.end()
         need(left == 0, "the rows have another length than the block says")
         return columns

@@ -5,8 +5,8 @@ use pgsnap::archive::{BlockPosition, Digest, Table, Transfer};
 use super::Input;
 use super::forge::{CODER, Coder, table};
 
-/// Most fields of a block here: enough for the encoder to take samples, few enough to be fast.
-const MAX_FIELDS: usize = 4096;
+/// Most fields of a block here: ten thousand blocks a second say more than a few long ones, which unit tests have.
+const MAX_FIELDS: usize = 64;
 
 /// Input: text or binary, columns, rows, one byte of plan per column, bytes for the values.
 pub fn holds(input: &[u8]) {
@@ -36,11 +36,9 @@ struct Plan {
 
 /// Well-formed rows and their table, from any input.
 pub fn rows(input: &mut Input) -> (Table, Vec<u8>) {
-    let flags = input.u8();
-    let transfer = if flags & 1 == 1 { Transfer::Text } else { Transfer::Binary };
-    let columns = usize::from(input.u8() % 20);
-    let count = usize::from(input.u8()) << (flags >> 6 << 1);
-    let count = count.clamp(1, MAX_FIELDS / columns.max(1));
+    let transfer = if input.u8() & 1 == 1 { Transfer::Text } else { Transfer::Binary };
+    let columns = usize::from(input.u8() % 10);
+    let count = usize::from(input.u8()).clamp(1, MAX_FIELDS / columns.max(1));
     let plan = |input: &mut Input| {
         let byte = input.u8();
         Plan { kind: byte & 7, nulls: byte & 8 != 0, width: usize::from(byte >> 4), counter: 0 }
@@ -149,8 +147,6 @@ pub fn seeds() -> Vec<Vec<u8>> {
         }
         seeds.push(seed(form, 9, &[]));
         seeds.push(seed(form, 30, &[1, 2, 0x0b, 0x40, 0x84, 0xad, 0x26, 7]));
-        seeds.push(seed(form | 0xc0, 30, &[0x45]));
-        seeds.push(seed(form | 0xc0, 30, &[3, 0x44]));
     }
     seeds
 }
