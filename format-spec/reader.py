@@ -164,6 +164,7 @@ def catalog(c):
     for place, found in enumerate(entries, 1):
         need(found["id"] == place, f"entry {place} has another id")
         need(all(1 <= needed < place for needed in found["dependencies"]), f"entry {place} depends on a later one")
+        need(found["table"] is None or (found["section"], found["pass"]) == ("Data", "Main"), f"rows in entry {place}")
         need(not any("\0" in text for text in [found["name"], *found["create"], *found["drop"]]), f"a NUL in entry {place}")
     for place, found in enumerate(tables):
         need(1 <= found["entry"] <= len(entries) and entries[found["entry"] - 1]["table"] == place, f"table {place} has no entry")
@@ -282,6 +283,7 @@ class Archive:
             left -= sum(2 * text if field is None else len(field) for field in columns[-1])
             if text:
                 need(not any(b"\t" in f or b"\n" in f or f == b"\\N" for f in columns[-1] if f is not None), "a text field")
+                need(width != 1 or b"\\." not in columns[-1], "a line that ends a COPY")
         cursor.end()
         need(left == 0, "the rows have another length than the block says")
         return columns

@@ -23,6 +23,8 @@ const DELTA_SPLIT: u8 = 3;
 
 /// Bytes of a text row's NULL.
 const TEXT_NULL: &[u8] = b"\\N";
+/// The line that would end a COPY of text.
+const TEXT_END: &[u8] = b"\\.";
 
 /// The fields of one column.
 #[derive(Default)]
@@ -139,7 +141,7 @@ impl Columns {
                 .and_then(|left| left.checked_sub(nulls))
                 .ok_or_else(|| contradiction(cursor))?;
             if transfer == Transfer::Text {
-                column.check_text().map_err(|what| cursor.fault(what))?;
+                column.check_text(columns == 1).map_err(|what| cursor.fault(what))?;
             }
         }
         if left != 0 {
@@ -438,8 +440,8 @@ impl Column {
         Ok(())
     }
 
-    /// Fields of a text row that would change its meaning; the encoder never sees such.
-    fn check_text(&self) -> Result<(), &'static str> {
+    /// Fields of a text row, of which they may be `alone`, that would change its meaning; the encoder never sees such.
+    fn check_text(&self, alone: bool) -> Result<(), &'static str> {
         if self.values.iter().any(|byte| matches!(byte, b'\t' | b'\n')) {
             return Err("a text field contains a tab or a line end");
         }
@@ -449,8 +451,13 @@ impl Column {
         } else {
             self.lengths.len()
         };
-        if (0..count).any(|_| fields.next(0).is_some_and(|(_, value)| value == TEXT_NULL)) {
-            return Err("a text field that is not NULL reads as NULL");
+        for (_, value) in (0..count).filter_map(|_| fields.next(0)) {
+            if value == TEXT_NULL {
+                return Err("a text field that is not NULL reads as NULL");
+            }
+            if alone && value == TEXT_END {
+                return Err("a line of text would end a COPY");
+            }
         }
         Ok(())
     }
