@@ -1,0 +1,5 @@
+//! Vectors that a reader refuses.
+use super::Vector;
+pub fn vectors() -> Vec<Vector> {
+    vec![]
+}
