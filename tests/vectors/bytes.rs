@@ -43,9 +43,9 @@ pub use Method::{Repeat, Stored, Zstd};
 pub fn stream(method: Method, raw: &[u8]) -> Vec<u8> {
     match method {
         _ if raw.is_empty() => vec![],
-        Method::Stored => [&[0], raw].concat(),
-        Method::Zstd => zstd_stream(&zstd::bulk::compress(raw, 3).unwrap()),
-        Method::Repeat => {
+        Stored => [&[0], raw].concat(),
+        Zstd => zstd_stream(&zstd::bulk::compress(raw, 3).unwrap()),
+        Repeat => {
             assert!(raw.iter().all(|byte| *byte == raw[0]), "not one byte throughout: {raw:?}");
             vec![2, raw[0]]
         }
@@ -64,6 +64,8 @@ pub enum Values<'a> {
     Constant(Method),
     Split(&'a [Method]),
     DeltaSplit(&'a [Method]),
+    /// The values of a dictionary, then the planes of the codes.
+    Dictionary(Method, &'a [Method]),
 }
 
 /// How a column is stored: its bitmap and the planes of its lengths, where it has them, and its values.
@@ -71,14 +73,12 @@ pub enum Values<'a> {
 pub struct Recipe<'a> {
     pub bitmap: Method,
     pub lengths: [Method; 4],
-    /// Lengths are listed even if they are all the same.
-    pub list_lengths: bool,
     pub values: Values<'a>,
 }
 
 impl Recipe<'_> {
     pub fn plain(method: Method) -> Self {
-        Recipe { bitmap: Stored, lengths: [Stored; 4], list_lengths: false, values: Values::Plain(method) }
+        Recipe { bitmap: Stored, lengths: [Stored; 4], values: Values::Plain(method) }
     }
 }
 
@@ -103,6 +103,16 @@ fn differences(values: &[u8], width: usize) -> Vec<u8> {
     values.chunks(width).flat_map(&mut difference).collect()
 }
 
+/// The kind of lengths and the lengths of `values`.
+fn lengths(values: &[&Vec<u8>], methods: [Method; 4]) -> Vec<u8> {
+    let length = |value: &&Vec<u8>| u32::try_from(value.len()).unwrap();
+    if values.iter().all(|value| value.len() == values[0].len()) {
+        return [&[0], &length(&values[0]).to_le_bytes()[..]].concat();
+    }
+    let lengths = values.iter().flat_map(|value| length(value).to_be_bytes()).collect::<Vec<_>>();
+    [&[1], &planes(&lengths, &methods)[..]].concat()
+}
+
 /// A column of a payload.
 pub fn column(fields: &[Field], recipe: Recipe) -> Vec<u8> {
     let present = fields.iter().flatten().collect::<Vec<_>>();
@@ -119,20 +129,29 @@ pub fn column(fields: &[Field], recipe: Recipe) -> Vec<u8> {
         };
         bytes.extend(stream(recipe.bitmap, &fields.chunks(8).map(byte).collect::<Vec<_>>()));
     }
-    let length = |field: &&Vec<u8>| u32::try_from(field.len()).unwrap();
-    if recipe.list_lengths || present.iter().any(|field| length(field) != length(&present[0])) {
-        bytes.push(1);
-        let lengths = present.iter().flat_map(|field| length(field).to_be_bytes()).collect::<Vec<_>>();
-        bytes.extend(planes(&lengths, &recipe.lengths));
-    } else {
-        bytes.push(0);
-        bytes.extend(length(&present[0]).to_le_bytes());
+    if let Values::Dictionary(method, codes) = recipe.values {
+        let mut different = Vec::<&Vec<u8>>::new();
+        let mut numbers = vec![];
+        for value in &present {
+            let known = different.iter().position(|other| other == value).unwrap_or(different.len());
+            if known == different.len() {
+                different.push(value);
+            }
+            numbers.extend(&u16::try_from(known).unwrap().to_be_bytes()[2 - codes.len()..]);
+        }
+        bytes.push(2);
+        bytes.extend(u32::try_from(different.len()).unwrap().to_le_bytes());
+        bytes.extend(lengths(&different, recipe.lengths));
+        let values = different.iter().copied().flatten().copied().collect::<Vec<_>>();
+        return [bytes, stream(method, &values), planes(&numbers, codes)].concat();
     }
+    bytes.extend(lengths(&present, recipe.lengths));
     let values = present.iter().flat_map(|field| (*field).clone()).collect::<Vec<_>>();
     let (encoding, rest) = match recipe.values {
         Values::Plain(method) => (vec![0], stream(method, &values)),
         Values::Constant(method) => (vec![1], stream(method, present[0])),
         Values::Split(methods) => (vec![2, u8::try_from(methods.len()).unwrap()], planes(&values, methods)),
+        Values::Dictionary(..) => unreachable!("above"),
         Values::DeltaSplit(methods) => (
             vec![3, u8::try_from(methods.len()).unwrap()],
             planes(&differences(&values, methods.len()), methods),
@@ -247,6 +266,32 @@ pub fn stored_frame(marker: &[u8; 8], raw: &[u8]) -> Vec<u8> {
 }
 
 impl Parts {
+    /// Another frame of the catalog; the blocks move with its end.
+    pub fn set_catalog(&mut self, frame: Vec<u8>) {
+        for block in self.index.tables.iter_mut().flat_map(|table| &mut table.blocks) {
+            block.offset = block.offset + frame.len() as u64 - self.catalog.len() as u64;
+        }
+        self.catalog = frame;
+    }
+
+    /// Frames behind the copy of the catalog.
+    pub fn add_frames(&mut self, frames: &[Vec<u8>]) {
+        self.after_index = Some([&self.catalog[..], &frames.concat()].concat());
+    }
+
+    /// The places of the blocks in `blocks`, in the order of the file.
+    pub fn places(&self) -> Vec<std::ops::Range<usize>> {
+        let blocks = self.index.tables.iter().flat_map(|table| &table.blocks);
+        let mut places = blocks.map(|block| (block.offset, block.stored_len)).collect::<Vec<_>>();
+        places.sort_unstable();
+        let length = |(_, stored_len): &(u64, u64)| usize::try_from(*stored_len).unwrap() + BLOCK_HEADER_LEN;
+        let place = |end: &mut usize, length| {
+            *end += length;
+            Some(*end - length..*end)
+        };
+        places.iter().map(length).scan(0, place).collect()
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
         let index_frame =
             self.index_frame.clone().unwrap_or_else(|| stored_frame(INDEX_MARKER, &wire(&self.index)));

@@ -196,7 +196,7 @@ pub fn read(bytes: &[u8]) -> Outcome {
         rows.push(rows_of_table);
     }
     let (index, digest) = (archive.index(), xxh3_128(&rows.concat()));
-    let says = format!("{} tables, {} rows, {digest:032x}", index.tables.len(), index.rows);
+    let says = format!("tables {}, rows {}, {digest:032x}", index.tables.len(), index.rows);
     let holds = Holds { header: archive.header().clone(), catalog: archive.catalog().clone(), rows };
     Outcome { exit: 0, says, holds: Some(holds) }
 }
