@@ -70,3 +70,5 @@ pub(super) const PG_PUBLICATION_REL: u32 = 6106;
 pub(super) const PG_PUBLICATION_NAMESPACE: u32 = 6237;
 /// pg_subscription.
 pub(super) const PG_SUBSCRIPTION: u32 = 6100;
+/// pg_init_privs.
+pub(super) const PG_INIT_PRIVS: u32 = 3394;

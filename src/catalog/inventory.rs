@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::PG_POLICY;
 use super::dependencies::{Identities, Members};
-use super::kinds::{KINDS, Query};
+use super::kinds::{KINDS, Query, roles_of_initial_acls};
 use super::order::{Form, Node, Order, order};
 use super::transfer::{self, TypeCatalog};
 use super::{
@@ -89,6 +89,7 @@ pub(super) fn inventory(
     for row in results.rows(DEFAULT_ACL_ROLES) {
         roles.insert(row.text("rolname")?.to_owned());
     }
+    roles.extend(roles_of_initial_acls(results)?);
     let policy_roles = policy_roles(&identities, results)?;
     roles.extend(policy_roles.iter().cloned());
     let attached = Attached::read(&drafts, &identities, &order, results, &mut roles)?;

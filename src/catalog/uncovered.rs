@@ -16,26 +16,7 @@ pub(super) fn queries(version: Version) -> [Query; 2] {
 fn uncovered() -> Query {
     let sql = format!(
         "
-        WITH privileges (class, oid, sub, acl) AS (
-            SELECT 1259::pg_catalog.oid, oid, 0, relacl FROM pg_catalog.pg_class WHERE relkind NOT IN ('i', 'I', 't')
-            UNION ALL SELECT 1259, attrelid, attnum, attacl FROM pg_catalog.pg_attribute WHERE NOT attisdropped
-            UNION ALL SELECT 1255, oid, 0, proacl FROM pg_catalog.pg_proc
-            UNION ALL SELECT 1247, oid, 0, typacl FROM pg_catalog.pg_type
-            UNION ALL SELECT 2612, oid, 0, lanacl FROM pg_catalog.pg_language
-            UNION ALL SELECT 2615, oid, 0, nspacl FROM pg_catalog.pg_namespace
-                      WHERE nspname <> 'public' AND nspname !~ '^pg_(toast|temp)'
-        )
-        SELECT 'privileges on ' || i.type || ' ' || i.identity AS line
-        FROM privileges o
-        LEFT JOIN pg_catalog.pg_init_privs p ON p.classoid = o.class AND p.objoid = o.oid AND p.objsubid = o.sub
-        CROSS JOIN LATERAL pg_catalog.pg_identify_object(o.class, o.oid, o.sub) i
-        WHERE o.acl IS DISTINCT FROM p.initprivs AND i.identity IS NOT NULL
-          AND i.schema IS DISTINCT FROM 'information_schema' AND i.identity <> 'information_schema'
-          AND (o.oid < 16384
-               OR EXISTS (SELECT FROM pg_catalog.pg_depend d
-                          WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e'))
-        UNION ALL
-        SELECT 'subscription ' || s.subname || ', which only superusers may read'
+        SELECT 'subscription ' || s.subname || ', which only superusers may read' AS line
         FROM pg_catalog.pg_subscription s
         WHERE NOT {MAY_READ_SUBSCRIPTIONS} AND s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
         UNION ALL

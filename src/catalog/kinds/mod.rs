@@ -22,6 +22,7 @@ mod foreign_key;
 mod function;
 mod index;
 mod index_attach;
+mod initial_acl;
 mod language;
 mod materialized_view;
 mod materialized_view_data;
@@ -58,6 +59,7 @@ mod types;
 mod user_mapping;
 mod view;
 
+pub(super) use initial_acl::roles as roles_of_initial_acls;
 pub(super) use subscription::MAY_READ as MAY_READ_SUBSCRIPTIONS;
 
 use super::{Draft, Error, Results};
@@ -141,6 +143,7 @@ pub const KINDS: &[Kind] = &[
     publication_schema::PUBLICATION_SCHEMA,
     subscription::SUBSCRIPTION,
     default_acl::DEFAULT_ACL,
+    initial_acl::INITIAL_ACL,
     event_trigger::EVENT_TRIGGER,
     materialized_view_data::MATERIALIZED_VIEW_DATA,
 ];
