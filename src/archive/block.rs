@@ -186,7 +186,7 @@ fn facts(columns: &Columns, table: &Table) -> Vec<ColumnFacts> {
     let kind = |kind| if table.transfer == Transfer::Binary { kind } else { ValueKind::Opaque };
     let kinds = table.columns.iter().map(|column| kind(column.value));
     let values = columns.values().zip(kinds);
-    values.map(|((nulls, width, values), kind)| ColumnFacts::of_values(kind, nulls, width, values)).collect()
+    values.map(|(values, kind)| ColumnFacts::of_values(kind, &values)).collect()
 }
 
 impl BlockInfo {

@@ -9,6 +9,7 @@ mod block;
 mod catalog;
 pub mod check;
 mod columns;
+mod dictionary;
 mod digest;
 mod error;
 mod facts;

@@ -212,12 +212,23 @@ fn hostile_payloads_are_refused_with_right_checksums() {
         ("too long", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7], 1, (1 << 31) + 1)),
         ("length -1", binary(&[1, 0, 0xff, 0xff, 0xff, 0xff, 1, 2, 7], 1, 7)),
         ("unknown presence", binary(&[3, 0, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
-        ("unknown lengths", binary(&[1, 2, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
+        ("unknown lengths", binary(&[1, 3, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
         ("unknown encoding", binary(&[1, 0, 1, 0, 0, 0, 9, 2, 7], 1, 7)),
         ("unknown width", binary(&[1, 0, 1, 0, 0, 0, 2, 3, 2, 7], 1, 7)),
         ("bytes left over", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7, 0], 1, 7)),
         ("cut short", binary(&[1, 0, 1, 0, 0, 0, 1, 2], 1, 7)),
         ("bitmap beyond the rows", binary(&[2, 2, 3, 0, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
+        ("a bitmap without a bit", binary(&[2, 2, 0, 0, 0, 0, 0, 0, 0], 1, 6)),
+        ("a bitmap of all bits", binary(&[2, 2, 1, 0, 1, 0, 0, 0, 0, 0, 7], 1, 7)),
+        ("several lengths that are one", binary(&[1, 1, 2, 0, 2, 0, 2, 0, 2, 1, 0, 0, 7, 8], 2, 14)),
+        ("more values than half the fields", binary(&dictionary(2, &[7, 8], &[0, 1, 0]), 3, 21)),
+        ("a value that does not occur", binary(&dictionary(2, &[7, 8], &[0, 0, 0, 0]), 4, 28)),
+        ("a value that is not there", binary(&dictionary(2, &[7, 8], &[0, 1, 2, 0]), 4, 28)),
+        ("values in another order", binary(&dictionary(2, &[7, 8], &[1, 0, 1, 0]), 4, 28)),
+        ("no values for the fields", binary(&dictionary(0, &[], &[0, 0]), 2, 14)),
+        ("a dictionary in a dictionary", binary(&[1, 2, 1, 0, 0, 0, 2, 1, 0, 0, 0], 4, 28)),
+        ("values longer than the rows", binary(&dictionary(2, &[7, 8], &[0, 1, 0, 1]), 4, 24)),
+        ("values shorter than the rows", binary(&dictionary(2, &[7, 8], &[0, 1, 0, 1]), 4, 29)),
         ("a constant of several lengths", binary(&[1, 1, 2, 0, 2, 0, 2, 0, 2, 1, 1, 2, 7], 1, 7)),
         ("groups that are not whole", binary(&[1, 0, 1, 0, 0, 0, 2, 2, 2, 7, 2, 7], 1, 7)),
         ("a tab in text", decode(Transfer::Text, 1, &[1, 0, 1, 0, 0, 0, 1, 2, b'\t'], 1, 2)),
@@ -227,6 +238,48 @@ fn hostile_payloads_are_refused_with_right_checksums() {
     ] {
         assert!(result.is_err(), "{name}");
     }
+}
+
+/// The payload of a column of values of one byte.
+fn dictionary(count: u8, values: &[u8], codes: &[u8]) -> Vec<u8> {
+    let stored = |bytes: &[u8]| if bytes.is_empty() { vec![] } else { [&[0], bytes].concat() };
+    [vec![1, 2, count, 0, 0, 0, 0, 1, 0, 0, 0], stored(values), stored(codes)].concat()
+}
+
+#[test]
+fn the_payload_of_a_dictionary_by_hand() {
+    let (table, mut out) = (table(Transfer::Binary, 1), Vec::new());
+    let block = block_of(&dictionary(2, &[7, 8], &[0, 1, 1, 0]), 4, 28);
+    BlockDecoder::new(ID).unwrap().decode(&table, &block, &mut out).unwrap();
+    assert_eq!(out, column([7, 8, 8, 7].into_iter().map(|value| vec![value])));
+    let (text, columns) = (Table { transfer: Transfer::Text, ..table.clone() }, [&b"ab"[..], b"\\N", b"a\t"]);
+    for (values, sound) in columns.into_iter().zip([true, false, false]) {
+        let payload = [&[1, 2, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0][..], values, &[2, 0]].concat();
+        let result = BlockDecoder::new(ID).unwrap().decode(&text, &block_of(&payload, 2, 6), &mut out);
+        assert_eq!(result.is_ok(), sound, "{values:?}");
+    }
+}
+
+#[test]
+fn few_values_make_a_dictionary() {
+    let plain = table(Transfer::Binary, 1);
+    let form = |block: &EncodedBlock| block.bytes[block::BLOCK_HEADER_LEN + 1];
+    for values in [3, 256, 257, 1000] {
+        let words = (0..20_000).map(|i| format!("word {:x}", noise(noise(i) % values)).into_bytes());
+        let block = round_trip(&plain, &column(words));
+        assert_eq!(form(&block), 2, "{values} values");
+        assert!(block.bytes.len() < 20_000 * 7 / 5 + 20 * values as usize);
+    }
+    let integers = (0..20_000u64).map(|i| (noise(noise(i) % 50) as i32).to_be_bytes().to_vec());
+    let block = round_trip(&plain, &column(integers.clone()));
+    assert_eq!(form(&block), 2);
+    let mut sorted = integers.map(|value| i32::from_be_bytes(value.try_into().unwrap())).collect::<Vec<_>>();
+    sorted.sort_unstable();
+    let bound = |value: Option<&i32>| value.map(|value| value.to_be_bytes().to_vec());
+    assert_eq!((&block.facts[0].min, &block.facts[0].max), (&bound(sorted.first()), &bound(sorted.last())));
+    let lines = (0..9000u64).map(|i| ["\\\\N\n", "\\N\n", "x\n"][noise(i) as usize % 3]).collect::<String>();
+    let block = round_trip(&table(Transfer::Text, 1), lines.as_bytes());
+    assert_eq!(block.facts[0].bytes, block.info.raw_len - 9000 - 2 * block.facts[0].nulls);
 }
 
 pub(super) fn entry(id: u32, table: Option<u32>) -> Entry {
