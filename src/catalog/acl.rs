@@ -84,6 +84,15 @@ pub(super) fn query() -> Query {
             SELECT 1247, t.oid, 0, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner)
             FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typacl IS NOT NULL
             UNION ALL
+            SELECT 2612, l.oid, 0, NULL, l.lanowner, l.lanacl, pg_catalog.acldefault('l', l.lanowner)
+            FROM pg_catalog.pg_language l WHERE l.oid >= 16384 AND l.lanacl IS NOT NULL
+            UNION ALL
+            SELECT 2328, w.oid, 0, NULL, w.fdwowner, w.fdwacl, pg_catalog.acldefault('F', w.fdwowner)
+            FROM pg_catalog.pg_foreign_data_wrapper w WHERE w.oid >= 16384 AND w.fdwacl IS NOT NULL
+            UNION ALL
+            SELECT 1417, s.oid, 0, NULL, s.srvowner, s.srvacl, pg_catalog.acldefault('S', s.srvowner)
+            FROM pg_catalog.pg_foreign_server s WHERE s.oid >= 16384 AND s.srvacl IS NOT NULL
+            UNION ALL
             SELECT 2615, n.oid, 0, NULL, n.nspowner, n.nspacl, pg_catalog.acldefault('n', n.nspowner)
             FROM pg_catalog.pg_namespace n
             WHERE n.oid >= 16384 AND n.nspname <> 'public' AND n.nspacl IS NOT NULL

@@ -82,8 +82,8 @@ pub(super) fn inventory(
         types.complete(relation);
     }
     let identities = Identities::new(&drafts, members);
-    uncovered.extend(dependencies::stranded(&drafts, &identities, results, uncovered::objects(results)?)?);
-    let needs = dependencies::needs(&drafts, &identities, results)?;
+    let mut needs = dependencies::needs(&drafts, &identities, results)?;
+    dependencies::need_shells(&mut drafts, &identities, &mut needs);
     let order = order(&drafts, needs, &ranks);
     let mut roles: BTreeSet<String> = drafts.iter().filter_map(|draft| draft.owner.clone()).collect();
     for row in results.rows(DEFAULT_ACL_ROLES) {
@@ -266,7 +266,7 @@ fn attachment(
         name: format!("{} {}", draft.kind, draft.name),
         owner: draft.owner.clone(),
         section: node.section,
-        pass: if kind == "ACL" { Pass::Acl } else { Pass::Main },
+        pass: if kind == "ACL" { Pass::Acl } else { draft.pass },
         lock: Lock::None,
         create,
         drop: Vec::new(),
