@@ -1,5 +1,7 @@
 //! A block: some rows of one table. format-spec/block.md
 
+use std::convert::Infallible;
+
 use super::columns::{Columns, max_payload_len};
 use super::digest::RowHasher;
 use super::parse::{Cursor, Fault};
@@ -15,6 +17,9 @@ pub(super) const BLOCK_HEADER_LEN: usize = 48;
 
 /// Most bytes that the rows of one block may have: 2 GiB, twice the longest row that PostgreSQL can send.
 pub const MAX_BLOCK_RAW_LEN: u64 = 1 << 31;
+
+/// What [`BlockDecoder::decode_in_pieces`] gives at once, at most.
+const LONGEST_PIECE: usize = 1 << 20;
 
 /// Where a block belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,8 +152,41 @@ impl BlockDecoder {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
         let raw_len = usize::try_from(info.raw_len).unwrap_or(usize::MAX);
         reserve(out, raw_len, BLOCK_HEADER_LEN).map_err(|fault| fault.in_block(&table.label()))?;
-        self.columns.write_rows(table.transfer, |bytes| out.extend_from_slice(bytes));
+        let written = self.columns.write_rows(table.transfer, info.raw_len, |piece| {
+            out.extend_from_slice(piece.bytes());
+            Ok::<_, Infallible>(())
+        });
+        match written {
+            Ok(()) => Ok(info),
+        }
+    }
+
+    /// Gives the rows of `block`, which is header and payload, to `write`, in pieces of at most 1 MiB that may end
+    /// anywhere: so the rows are not in memory twice. All checks are made before the first piece.
+    pub fn decode_in_pieces<E: From<Error>>(
+        &mut self,
+        table: &Table,
+        block: &[u8],
+        mut write: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<BlockInfo, E> {
+        let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
+        self.columns.write_rows(table.transfer, info.raw_len, |piece| {
+            piece.bytes().chunks(LONGEST_PIECE).try_for_each(&mut write)
+        })?;
         Ok(info)
+    }
+
+    /// What `block` is found to hold.
+    pub(super) fn examine(&mut self, table: &Table, block: &[u8]) -> Result<(BlockInfo, Digest), Error> {
+        let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
+        let (mut digest, mut hasher) = (Digest::default(), RowHasher::new(table));
+        let written = self.columns.write_rows(Transfer::Binary, info.raw_len, |piece| {
+            hasher.add_piece(&mut digest, piece);
+            Ok::<_, Infallible>(())
+        });
+        match written {
+            Ok(()) => Ok((info, digest)),
+        }
     }
 
     /// Whether `block` has the header `info` and holds exactly `rows`.
@@ -156,10 +194,12 @@ impl BlockDecoder {
         if self.decode_columns(table, block).ok() != Some(info) {
             return false;
         }
-        let mut rest = Some(rows);
-        self.columns
-            .write_rows(table.transfer, |bytes| rest = rest.and_then(|rest| rest.strip_prefix(bytes)));
-        rest.is_some_and(<[u8]>::is_empty)
+        let mut rest = rows;
+        let written = self.columns.write_rows(table.transfer, info.raw_len, |piece| {
+            rest = rest.strip_prefix(piece.bytes()).ok_or(())?;
+            Ok::<_, ()>(())
+        });
+        written == Ok(()) && rest.is_empty()
     }
 
     fn decode_columns(&mut self, table: &Table, block: &[u8]) -> Result<BlockInfo, Fault> {

@@ -6,7 +6,8 @@
 use super::dictionary::{Dictionary, MAX_VALUES};
 use super::parse::{Cursor, Fault, to_usize};
 use super::planes::{Width, delta, join, split, undelta};
-use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, pays, reserve, take_sample};
+use super::rows::{Fields, Piece, RowWriter, TEXT_NULL};
+use super::stream::{Content, MAX_KEPT, StreamDecoder, StreamEncoder, pays, reserve, take_sample};
 use super::{Error, Transfer};
 use crate::copy_rows::Row;
 
@@ -23,8 +24,6 @@ const CONSTANT: u8 = 1;
 const SPLIT: u8 = 2;
 const DELTA_SPLIT: u8 = 3;
 
-/// Bytes of a text row's NULL.
-const TEXT_NULL: &[u8] = b"\\N";
 /// The line that would end a COPY of text.
 const TEXT_END: &[u8] = b"\\.";
 
@@ -49,6 +48,7 @@ pub(super) struct Columns {
     rows: u32,
     columns: Vec<Column>,
     scratch: Scratch,
+    writer: RowWriter,
 }
 
 #[derive(Default)]
@@ -63,7 +63,7 @@ struct Scratch {
 impl Columns {
     /// Room for nothing yet.
     pub fn new() -> Self {
-        Columns { rows: 0, columns: Vec::new(), scratch: Scratch::default() }
+        Columns { rows: 0, columns: Vec::new(), scratch: Scratch::default(), writer: RowWriter::default() }
     }
 
     /// Makes these the columns of no rows.
@@ -162,36 +162,15 @@ impl Columns {
         cursor.end()
     }
 
-    /// Gives the rows to `write`, piece by piece, in the form that COPY gave them.
-    pub fn write_rows(&self, transfer: Transfer, mut write: impl FnMut(&[u8])) {
-        let mut fields = self.columns.iter().map(Column::fields).collect::<Vec<_>>();
-        // At most MAX_COLUMNS.
-        let count = i16::try_from(fields.len()).unwrap_or(i16::MAX).to_be_bytes();
-        for row in 0..self.rows {
-            match transfer {
-                Transfer::Binary => {
-                    write(&count);
-                    for column in &mut fields {
-                        match column.next(row) {
-                            Some((length, value)) => {
-                                write(&length.to_be_bytes());
-                                write(value);
-                            }
-                            None => write(&(-1i32).to_be_bytes()),
-                        }
-                    }
-                }
-                Transfer::Text => {
-                    let mut separator: &[u8] = b"";
-                    for column in &mut fields {
-                        write(separator);
-                        write(column.next(row).map_or(TEXT_NULL, |(_, value)| value));
-                        separator = b"\t";
-                    }
-                    write(b"\n");
-                }
-            }
-        }
+    /// Gives the rows to `write` in the form of `transfer`, until its first error. There are about `bytes` of them.
+    pub fn write_rows<E>(
+        &mut self,
+        transfer: Transfer,
+        bytes: u64,
+        write: impl FnMut(Piece) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let columns = self.columns.iter().map(Column::fields).collect();
+        self.writer.write(transfer, columns, self.rows, bytes, write)
     }
 }
 
@@ -224,48 +203,6 @@ fn row_overhead(transfer: Transfer, columns: usize) -> u64 {
     match transfer {
         Transfer::Binary => 2 + 4 * columns,
         Transfer::Text => columns.max(1),
-    }
-}
-
-/// Goes through the fields of a column, row after row.
-struct Fields<'a> {
-    nulls: &'a [u32],
-    uniform: Option<u32>,
-    lengths: &'a [u32],
-    values: &'a [u8],
-    codes: &'a [u16],
-    places: &'a [(u32, u32)],
-}
-
-impl<'a> Fields<'a> {
-    /// The length and the bytes of the field in `row`, `None` for NULL.
-    fn next(&mut self, row: u32) -> Option<(u32, &'a [u8])> {
-        if let Some((null, rest)) = self.nulls.split_first()
-            && *null == row
-        {
-            self.nulls = rest;
-            return None;
-        }
-        if let Some((code, rest)) = self.codes.split_first() {
-            self.codes = rest;
-            // decode checked that there is a value of that number.
-            let (start, end) = self.places.get(usize::from(*code)).copied().unwrap_or_default();
-            let value = self.values.get(to_usize(start)..to_usize(end)).unwrap_or_default();
-            return Some((end - start, value));
-        }
-        let length = match (self.uniform, self.lengths.split_first()) {
-            (Some(length), _) => length,
-            (None, Some((length, rest))) => {
-                self.lengths = rest;
-                *length
-            }
-            (None, None) => 0,
-        };
-        // There are as many values as the lengths say: encode made them together, decode checked the sum.
-        let end = usize::try_from(length).map_or(self.values.len(), |length| length.min(self.values.len()));
-        let (value, rest) = self.values.split_at(end);
-        self.values = rest;
-        Some((length, value))
     }
 }
 
@@ -305,7 +242,7 @@ impl Column {
         } else {
             out.push(PRESENT_BITMAP);
             self.write_bitmap(rows, &mut scratch.changed);
-            streams.write(&scratch.changed, false, out)?;
+            streams.write(&scratch.changed, Content::Plane, out)?;
         }
         if let Some(width) = self.uniform {
             let mut values = self.values.chunks_exact(width.max(1));
@@ -314,7 +251,7 @@ impl Column {
             {
                 write_width(width, out);
                 out.push(CONSTANT);
-                return streams.write(first, false, out);
+                return streams.write(first, Content::Values, out);
             }
         }
         let start = out.len();
@@ -346,7 +283,7 @@ impl Column {
         }
         let (encoding, width) = self.choose(streams, planes, changed, sample)?;
         out.push(encoding);
-        let Some(width) = width else { return streams.write(&self.values, false, out) };
+        let Some(width) = width else { return streams.write(&self.values, Content::Values, out) };
         out.push(width.bytes());
         if encoding == DELTA_SPLIT {
             delta(width, &self.values, changed);
@@ -355,7 +292,7 @@ impl Column {
             split(width, &self.values, planes);
         }
         for plane in planes.iter().take(usize::from(width.bytes())) {
-            streams.write(plane, true, out)?;
+            streams.write(plane, Content::Plane, out)?;
         }
         Ok(())
     }
@@ -382,11 +319,11 @@ impl Column {
         for place in dictionary.places() {
             changed.extend_from_slice(self.values.get(place).unwrap_or_default());
         }
-        streams.write(changed, false, out)?;
+        streams.write(changed, Content::Values, out)?;
         for shift in code_shifts(places.len()) {
             changed.clear();
             changed.extend(dictionary.codes().iter().map(|code| (code >> shift).to_le_bytes()[0]));
-            streams.write(changed, false, out)?;
+            streams.write(changed, Content::Plane, out)?;
         }
         Ok(())
     }
@@ -413,7 +350,7 @@ impl Column {
             return Ok(best);
         }
         take_sample(&self.values, sample);
-        let mut least = streams.cost(sample)?;
+        let mut least = streams.cost(sample, Content::Values)?;
         for (encoding, width) in candidates {
             if encoding == DELTA_SPLIT {
                 delta(width, sample, changed);
@@ -423,7 +360,7 @@ impl Column {
             }
             let mut cost = 0;
             for plane in planes.iter().take(usize::from(width.bytes())) {
-                cost += streams.cost(plane)?;
+                cost += streams.cost(plane, Content::Plane)?;
             }
             if pays(cost, least) {
                 least = cost;
@@ -466,8 +403,8 @@ impl Column {
                 return Ok(());
             }
             PRESENT_BITMAP => {
-                streams.read(cursor, bitmap_len(rows), &mut scratch.changed)?;
-                let bits = (0u32..).step_by(8).zip(scratch.changed.iter());
+                let bitmap = streams.read(cursor, bitmap_len(rows), &mut scratch.changed)?;
+                let bits = (0u32..).step_by(8).zip(bitmap);
                 let nulls = bits.flat_map(|(first, byte)| {
                     (0..8).filter(move |bit| byte >> bit & 1 == 0).map(move |bit| first + bit)
                 });
@@ -494,15 +431,12 @@ impl Column {
         let position = cursor.position();
         let fault = |what: &str| Fault { position, what: what.to_owned() };
         match cursor.u8()? {
-            PLAIN => streams.read(cursor, length, &mut self.values)?,
+            PLAIN => streams.read_into(cursor, length, &mut self.values)?,
             CONSTANT => {
                 let width = self.uniform.ok_or_else(|| fault("a constant with several lengths"))?;
-                if length > 0 {
-                    streams.read(cursor, width, changed)?;
-                }
+                let value = streams.read(cursor, width, changed)?;
                 reserve(&mut self.values, length, position)?;
-                (0..present)
-                    .for_each(|_| self.values.extend_from_slice(changed.get(..width).unwrap_or_default()));
+                (0..present).for_each(|_| self.values.extend_from_slice(value));
             }
             encoding @ (SPLIT | DELTA_SPLIT) => {
                 let width =
@@ -573,7 +507,7 @@ impl Column {
         }
         let form = cursor.u8()?;
         let length = self.read_lengths(form, different, limit, scratch, cursor, streams)?;
-        streams.read(cursor, length, &mut self.values)?;
+        streams.read_into(cursor, length, &mut self.values)?;
         reserve(&mut self.places, different, position)?;
         let mut end = 0;
         for number in 0..different {
@@ -585,8 +519,8 @@ impl Column {
         reserve(&mut self.codes, count, position)?;
         self.codes.resize(count, 0);
         for shift in code_shifts(different) {
-            streams.read(cursor, count, &mut scratch.changed)?;
-            for (code, byte) in self.codes.iter_mut().zip(&scratch.changed) {
+            let plane = streams.read(cursor, count, &mut scratch.changed)?;
+            for (code, byte) in self.codes.iter_mut().zip(plane) {
                 *code |= u16::from(*byte) << shift;
             }
         }
@@ -611,7 +545,7 @@ impl Column {
         } else {
             self.lengths.len()
         };
-        for (_, value) in (0..count).filter_map(|_| fields.next(0)) {
+        for value in (0..count).filter_map(|_| fields.next(0)) {
             if value == TEXT_NULL {
                 return Err("a text field that is not NULL reads as NULL");
             }
@@ -645,7 +579,7 @@ fn write_lengths(
     changed.extend(lengths.iter().flat_map(|length| length.to_be_bytes()));
     split(Width::Four, changed, planes);
     for plane in planes.iter().take(4) {
-        streams.write(plane, false, out)?;
+        streams.write(plane, Content::Plane, out)?;
     }
     Ok(())
 }
@@ -655,18 +589,19 @@ fn read_planes(
     width: Width,
     length: usize,
     values: &mut Vec<u8>,
-    planes: &mut [Vec<u8>; 8],
+    buffers: &mut [Vec<u8>; 8],
     cursor: &mut Cursor,
     streams: &mut StreamDecoder,
 ) -> Result<(), Fault> {
     let count = usize::from(width.bytes());
-    for plane in planes.iter_mut().take(count) {
-        streams.read(cursor, length / count, plane)?;
+    let mut planes = [&[][..]; 8];
+    for (plane, buffer) in planes.iter_mut().zip(buffers).take(count) {
+        *plane = streams.read(cursor, length / count, buffer)?;
     }
     values.clear();
     reserve(values, length, cursor.position())?;
     values.resize(length, 0);
-    join(width, planes, values);
+    join(width, &planes, values);
     Ok(())
 }
 

@@ -21,6 +21,7 @@ mod map;
 mod parse;
 mod planes;
 mod reader;
+mod rows;
 mod shape;
 mod stream;
 mod value;
