@@ -164,6 +164,7 @@ def catalog(c):
     for place, found in enumerate(entries, 1):
         need(found["id"] == place, f"entry {place} has another id")
         need(all(1 <= needed < place for needed in found["dependencies"]), f"entry {place} depends on a later one")
+        need(found["table"] is None or (found["section"], found["pass"]) == ("Data", "Main"), f"rows in entry {place}")
         need(not any("\0" in text for text in [found["name"], *found["create"], *found["drop"]]), f"a NUL in entry {place}")
     for place, found in enumerate(tables):
         need(1 <= found["entry"] <= len(entries) and entries[found["entry"] - 1]["table"] == place, f"table {place} has no entry")
@@ -202,15 +203,20 @@ class Archive:
         need(footer[:8] == b"\xffPGFOOTR" and footer[76:] == b"PGSNAP\r\n" and footer[8:24] == self.id, "there is no footer")
         index_at, index_len, index_crc, tables, file_len, blocks, rows, crc = struct.unpack_from("<QQIIQQQI", footer, 24)
         need(self.crc(footer[:72]) == crc, "the footer's checksum")
-        need(file_len == len(data) and index_at + index_len + 84 == file_len, "the footer's lengths")
+        need(file_len == len(data) and index_at + index_len + 84 <= file_len, "the footer's lengths")
         need(self.crc(data[index_at : index_at + index_len]) == index_crc, "the index's checksum")
 
         raw, blocks_at = self.frame(60, b"\xffPGCATLG", index_at)
         cursor = Cursor(raw)
         self.tables = catalog(cursor)
         cursor.end()
-        raw, end = self.frame(index_at, b"\xffPGINDEX", len(data) - 84)
-        need(end == len(data) - 84, "something stands before the footer")
+        raw, end = self.frame(index_at, b"\xffPGINDEX", index_at + index_len)
+        need(end == index_at + index_len, "the length of the index")
+        copy = data[60:blocks_at]
+        need(data[end : end + len(copy)] == copy, "the copy of the catalog")
+        end += len(copy)
+        while end < len(data) - 84:
+            _, end = self.frame(end, None, len(data) - 84)
         cursor = Cursor(raw)
         self.index, totals = index(cursor)
         cursor.end()
@@ -243,13 +249,19 @@ class Archive:
 
     def frame(self, at, marker, limit):
         header = self.data[at : at + 32]
-        need(len(header) == 32 and header[:8] == marker, f"no {marker[1:].decode()} at {at}")
+        need(len(header) == 32 and marker in (None, header[:8]), f"not the frame that belongs at {at}")
         raw_len, stored_len, payload_crc, header_crc = struct.unpack_from("<QQII", header, 8)
         need(self.crc(header[:28]) == header_crc, f"the checksum of the frame's header at {at}")
-        need(raw_len <= 1 << 30 and stored_len <= limit - at - 32, f"the lengths of the frame at {at}")
+        need(raw_len <= min(1 << 30, (1 << 24) + 256 * stored_len), f"the length of the frame at {at}")
+        need(stored_len <= limit - at - 32, f"the frame at {at} is cut short")
         payload = self.data[at + 32 : at + 32 + stored_len]
         need(self.crc(payload) == payload_crc, f"the checksum of the frame at {at}")
-        return unzstd(payload, raw_len), at + 32 + stored_len
+        if marker is None:
+            return None, at + 32 + stored_len
+        cursor = Cursor(payload)
+        raw = cursor.stream(raw_len)
+        cursor.end()
+        return raw, at + 32 + stored_len
 
     def block(self, offset, ref):
         """The columns of a block, each a list of fields: bytes, or None for NULL."""
@@ -271,6 +283,7 @@ class Archive:
             left -= sum(2 * text if field is None else len(field) for field in columns[-1])
             if text:
                 need(not any(b"\t" in f or b"\n" in f or f == b"\\N" for f in columns[-1] if f is not None), "a text field")
+                need(width != 1 or b"\\." not in columns[-1], "a line that ends a COPY")
         cursor.end()
         need(left == 0, "the rows have another length than the block says")
         return columns

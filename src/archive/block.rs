@@ -330,5 +330,11 @@ mod tests {
             assert!(!gives(block.info, other));
         }
         assert!(!gives(BlockInfo { chunk: 1, ..block.info }, b"abc\nd\n"));
+
+        // An encoder whose own decoder finds something else.
+        let mut encoder = BlockEncoder::new(id, 1).unwrap();
+        encoder.decoder = BlockDecoder::new(ArchiveId([2; 16])).unwrap();
+        let error = encoder.encode(0, &table, position, b"abc\n").unwrap_err();
+        assert!(matches!(error, Error::NotReversible { .. }), "{error}");
     }
 }

@@ -220,6 +220,11 @@ impl Catalog {
                         "entry {place} refers to table {table}, which does not refer back"
                     ));
                 }
+                if (entry.section, entry.pass) != (Section::Data, Pass::Main) {
+                    return contradiction(format!(
+                        "entry {place} has rows and is not restored with the data"
+                    ));
+                }
             }
             let statements = entry.create.iter().chain(&entry.drop);
             let names =

@@ -173,7 +173,7 @@ impl Columns {
                 .and_then(|left| left.checked_sub(nulls))
                 .ok_or_else(|| contradiction(cursor))?;
             if transfer == Transfer::Text {
-                column.check_text(cursor.bytes()).map_err(|what| cursor.fault(what))?;
+                column.check_text(cursor.bytes(), columns == 1).map_err(|what| cursor.fault(what))?;
             }
         }
         if left != 0 {

@@ -10,6 +10,9 @@ use super::planes::{Width, join, undelta};
 use super::rows::{Fields, TEXT_NULL};
 use super::stream::{StreamDecoder, reserve};
 
+/// The line that would end a COPY of text.
+const TEXT_END: &[u8] = b"\\.";
+
 impl Column {
     /// Reads the column of a block whose values have at most `limit` bytes.
     pub fn decode(
@@ -161,8 +164,8 @@ impl Column {
         if seen == different { Ok(()) } else { Err(fault("a dictionary has other values than the fields")) }
     }
 
-    /// Fields of a text row that would change its meaning; the encoder never sees such.
-    pub fn check_text(&self, block: &[u8]) -> Result<(), &'static str> {
+    /// Fields of a text row, of which they may be `alone`, that would change its meaning; the encoder never sees such.
+    pub fn check_text(&self, block: &[u8], alone: bool) -> Result<(), &'static str> {
         let fields = self.fields(block);
         if fields.values.iter().any(|byte| matches!(byte, b'\t' | b'\n')) {
             return Err("a text field contains a tab or a line end");
@@ -173,8 +176,13 @@ impl Column {
         } else {
             self.lengths.len()
         };
-        if (0..count).any(|_| fields.next(0).is_some_and(|value| value == TEXT_NULL)) {
-            return Err("a text field that is not NULL reads as NULL");
+        for value in (0..count).filter_map(|_| fields.next(0)) {
+            if value == TEXT_NULL {
+                return Err("a text field that is not NULL reads as NULL");
+            }
+            if alone && value == TEXT_END {
+                return Err("a line of text would end a COPY");
+            }
         }
         Ok(())
     }

@@ -58,8 +58,8 @@ impl Footer {
         if footer.file_len != length {
             return damaged(format!("the archive has {} bytes, the file {length}", footer.file_len));
         }
-        if footer.index_offset.checked_add(footer.index_len) != Some(start as u64) {
-            return damaged("the index does not end where the footer begins".to_owned());
+        if footer.index_offset.checked_add(footer.index_len).is_none_or(|end| end > start as u64) {
+            return damaged("the index does not end before the footer".to_owned());
         }
         Ok(footer)
     }

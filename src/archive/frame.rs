@@ -1,12 +1,10 @@
 //! A frame: the container of the catalog and of the index. format-spec/frame.md
 
+use super::parse::{Cursor, Fault};
+use super::stream::{StreamDecoder, StreamEncoder};
+use super::{ArchiveId, Error, wire};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zstd::bulk::compress;
-
-use super::parse::{Cursor, Fault};
-use super::stream::StreamDecoder;
-use super::{ArchiveId, Error, wire};
 
 /// Length of the header of a frame.
 pub(super) const FRAME_HEADER_LEN: usize = 32;
@@ -40,25 +38,48 @@ impl Content {
     }
 }
 
-/// `value` as a frame: header and payload.
-pub(super) fn encode<T: Serialize>(id: ArchiveId, content: Content, value: &T) -> Result<Vec<u8>, Error> {
+/// What every frame may take in memory, however short it is.
+const ALLOWANCE: u64 = 16 << 20;
+/// What a frame may take in memory for each byte of its payload.
+const MEMORY_PER_BYTE: u64 = 256;
+
+/// Most bytes that a frame with a payload of `stored_len` bytes may take: after decompression, and as values.
+fn memory_limit(stored_len: u64) -> u64 {
+    stored_len.saturating_mul(MEMORY_PER_BYTE).saturating_add(ALLOWANCE)
+}
+
+/// `value` as a frame: header and payload. It has been read again and compared.
+pub(super) fn encode<T: Serialize + DeserializeOwned + PartialEq>(
+    id: ArchiveId,
+    content: Content,
+    value: &T,
+) -> Result<Vec<u8>, Error> {
     let what = content.name();
     let raw = wire::encode(value).map_err(|message| Error::Serialize { what, message })?;
-    let raw_len = raw.len() as u64;
-    if raw_len > MAX_FRAME_RAW_LEN {
-        return Err(Error::Limit {
-            what: format!("the length of the {what}"),
-            found: raw_len,
-            limit: MAX_FRAME_RAW_LEN,
-        });
+    check_length(what, raw.len() as u64)?;
+    // What compresses too well would be taken for an attack; nothing takes too much memory when it is only stored.
+    for level in [LEVEL, 0] {
+        let frame = pack(id, content, &raw, level)?;
+        if decode::<T>(id, content, &frame, 0, frame.len()).is_ok_and(|(back, _)| back == *value) {
+            return Ok(frame);
+        }
     }
-    pack(id, content, &raw)
+    Err(Error::Serialize { what, message: "what was written is not what it was made of".to_owned() })
+}
+
+fn check_length(what: &'static str, found: u64) -> Result<(), Error> {
+    let limit = MAX_FRAME_RAW_LEN;
+    if found > limit {
+        Err(Error::Limit { what: format!("the length of the {what}"), found, limit })
+    } else {
+        Ok(())
+    }
 }
 
 /// The frame around `raw`.
-fn pack(id: ArchiveId, content: Content, raw: &[u8]) -> Result<Vec<u8>, Error> {
-    let payload =
-        compress(raw, LEVEL).map_err(|source| Error::Compression { what: "compressing a frame", source })?;
+fn pack(id: ArchiveId, content: Content, raw: &[u8], level: i32) -> Result<Vec<u8>, Error> {
+    let mut payload = Vec::new();
+    StreamEncoder::new(level)?.write(raw, false, &mut payload)?;
     let mut bytes = Vec::with_capacity(FRAME_HEADER_LEN + payload.len());
     bytes.extend(content.marker());
     bytes.extend((raw.len() as u64).to_le_bytes());
@@ -85,6 +106,45 @@ pub(super) fn decode<T: DeserializeOwned>(
     Ok((value, offset + length))
 }
 
+/// Where the frame ends that begins at `offset` of `archive`, whatever it holds; its checksums are right.
+pub(super) fn skip(id: ArchiveId, archive: &[u8], offset: usize, limit: usize) -> Result<usize, Error> {
+    let bytes = archive.get(offset..limit).unwrap_or_default();
+    let frame = Frame::parse(id, bytes).map_err(|fault| fault.in_archive(offset as u64))?;
+    Ok(offset + FRAME_HEADER_LEN + frame.payload.len())
+}
+
+/// A frame whose checksums are right.
+struct Frame<'a> {
+    marker: [u8; 8],
+    raw_len: u64,
+    payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// The frame at the start of `bytes`.
+    fn parse(id: ArchiveId, bytes: &'a [u8]) -> Result<Self, Fault> {
+        let mut cursor = Cursor::new(bytes);
+        let marker: [u8; 8] = cursor.array()?;
+        let (raw_len, stored_len) = (cursor.u64()?, cursor.u64()?);
+        let payload_crc = cursor.u32()?;
+        let covered = bytes.get(..cursor.position()).unwrap_or_default();
+        if cursor.u32()? != id.checksum(&[covered]) {
+            return Err(Fault {
+                position: 0,
+                what: "the checksum of the header of a frame does not match".to_owned(),
+            });
+        }
+        let payload = cursor.take(usize::try_from(stored_len).unwrap_or(usize::MAX))?;
+        if payload_crc != id.checksum(&[payload]) {
+            return Err(Fault {
+                position: FRAME_HEADER_LEN,
+                what: "the checksum of a frame does not match".to_owned(),
+            });
+        }
+        Ok(Frame { marker, raw_len, payload })
+    }
+}
+
 fn decode_or_fault<T: DeserializeOwned>(
     id: ArchiveId,
     content: Content,
@@ -92,29 +152,24 @@ fn decode_or_fault<T: DeserializeOwned>(
     streams: &mut StreamDecoder,
 ) -> Result<(T, usize), Fault> {
     let name = content.name();
-    let mut cursor = Cursor::new(bytes);
-    cursor.require(&content.marker(), name)?;
-    let (raw_len, stored_len) = (cursor.u64()?, cursor.u64()?);
-    let payload_crc = cursor.u32()?;
-    let covered = bytes.get(..cursor.position()).unwrap_or_default();
-    if cursor.u32()? != id.checksum(&[covered]) {
-        return Err(Fault {
-            position: 0,
-            what: format!("the checksum of the {name}'s header does not match"),
-        });
+    let Frame { marker, raw_len, payload } = Frame::parse(id, bytes)?;
+    if marker != content.marker() {
+        return Err(Fault { position: 0, what: format!("no {name} here") });
     }
-    if raw_len > MAX_FRAME_RAW_LEN {
-        return Err(cursor.fault(format!("a {name} of {raw_len} bytes is too long")));
-    }
-    let payload = cursor.take(usize::try_from(stored_len).unwrap_or(usize::MAX))?;
     let fault = |what| Fault { position: FRAME_HEADER_LEN, what };
-    if payload_crc != id.checksum(&[payload]) {
-        return Err(fault(format!("the checksum of the {name} does not match")));
+    let limit = memory_limit(payload.len() as u64);
+    if raw_len > MAX_FRAME_RAW_LEN.min(limit) {
+        return Err(fault(format!("a {name} of {raw_len} bytes is too long")));
     }
     let raw_len = usize::try_from(raw_len).unwrap_or(usize::MAX);
-    let raw = streams.decompress_whole(payload, raw_len, FRAME_HEADER_LEN)?;
-    let value = wire::decode(&raw).map_err(|what| fault(format!("the {name} cannot be read: {what}")))?;
-    Ok((value, cursor.position()))
+    let mut cursor = Cursor::new(payload);
+    let mut raw = Vec::new();
+    let unpacked = streams.read(&mut cursor, raw_len, &mut raw).and_then(|()| cursor.end());
+    unpacked.map_err(|inner| Fault { position: FRAME_HEADER_LEN + inner.position, ..inner })?;
+    let memory = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(raw_len);
+    let value =
+        wire::decode(&raw, memory).map_err(|what| fault(format!("the {name} cannot be read: {what}")))?;
+    Ok((value, FRAME_HEADER_LEN + payload.len()))
 }
 
 // What the process takes is read where Linux tells it.
@@ -127,7 +182,7 @@ mod tests {
     const ID: ArchiveId = ArchiveId([3; 16]);
 
     fn complaint(raw: &[u8]) -> String {
-        let frame = pack(ID, Content::Catalog, raw).unwrap();
+        let frame = pack(ID, Content::Catalog, raw, LEVEL).unwrap();
         assert!(frame.len() < 10_000);
         decode::<Catalog>(ID, Content::Catalog, &frame, 0, frame.len()).unwrap_err().to_string()
     }
@@ -140,9 +195,53 @@ mod tests {
     }
 
     #[test]
+    fn what_compresses_too_well_is_stored() {
+        let facts = vec![0u64; 3 << 20];
+        let frame = encode(ID, Content::Index, &facts).unwrap();
+        assert!(frame.len() > 3 << 20);
+        let (back, end) = decode::<Vec<u64>>(ID, Content::Index, &frame, 0, frame.len()).unwrap();
+        assert_eq!((back, end), (facts, frame.len()));
+    }
+
+    #[test]
+    fn a_frame_has_a_limit() {
+        assert!(check_length("index", 1 << 30).is_ok());
+        let error = check_length("index", (1 << 30) + 1).unwrap_err().to_string();
+        assert_eq!(error, "the length of the index has 1073741825, the archive format allows 1073741824");
+    }
+
+    #[test]
+    fn what_does_not_come_back_is_noticed() {
+        #[derive(Serialize, serde::Deserialize)]
+        struct Odd(u8);
+        impl PartialEq for Odd {
+            fn eq(&self, _: &Odd) -> bool {
+                false
+            }
+        }
+        let error = encode(ID, Content::Index, &Odd(1)).unwrap_err().to_string();
+        assert_eq!(error, "cannot serialize the index: what was written is not what it was made of");
+    }
+
+    #[test]
+    fn a_frame_of_another_kind_is_refused() {
+        let frame = encode(ID, Content::Index, &7u64).unwrap();
+        let error = decode::<u64>(ID, Content::Catalog, &frame, 0, frame.len()).unwrap_err().to_string();
+        assert_eq!(error, "the archive is damaged at offset 0: no catalog here");
+    }
+
+    #[test]
+    fn a_short_frame_takes_little_memory() {
+        // Texts without bytes take 24 times their length as values.
+        let list = [&[0; 8][..], &[0xfc], &(4u32 << 20).to_le_bytes(), &[0; 4 << 20]].concat();
+        assert!(complaint(&list).contains("more values than the length of the frame allows"));
+        assert!(complaint(&vec![0; 17 << 20]).contains("is too long"));
+    }
+
+    #[test]
     fn announced_lengths_take_no_memory() {
         let before = peak_memory();
-        let text = [&[0xfd][..], &(1u64 << 34).to_le_bytes(), &[0; 16 << 20]].concat();
+        let text = [&[0xfd][..], &(1u64 << 34).to_le_bytes(), &[0; 8 << 20]].concat();
         // Six texts and two numbers, one byte each, then the extensions.
         let list = [&[0; 8][..], &text].concat();
         let complaints = [complaint(&text), complaint(&list)];

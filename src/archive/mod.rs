@@ -31,6 +31,8 @@ mod wire;
 mod writer;
 
 #[cfg(test)]
+mod forged_tests;
+#[cfg(test)]
 mod tests;
 
 pub use block::{BlockDecoder, BlockEncoder, BlockInfo, BlockPosition, EncodedBlock, MAX_BLOCK_RAW_LEN};

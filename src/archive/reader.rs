@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::footer::Footer;
+use super::footer::{FOOTER_LEN, Footer};
 use super::frame::{self, Content};
 use super::header::HEADER_LEN;
 use super::map::Bytes;
@@ -33,31 +33,39 @@ impl Archive {
         let header = Header::parse(&bytes)?;
         let id = header.id;
         let footer = Footer::parse(&bytes, id)?;
-        let index_at = usize::try_from(footer.index_offset).unwrap_or(usize::MAX);
-        let index_end = bytes.len() - super::footer::FOOTER_LEN;
-        let damaged = |offset: u64, what: String| Error::Damaged { offset, what };
-        let whole_index = bytes.get(index_at..index_end).unwrap_or_default();
-        if id.checksum(&[whole_index]) != footer.index_crc {
-            return Err(damaged(
-                footer.index_offset,
-                "the checksum of the index does not match the footer's".into(),
-            ));
+        let footer_at = bytes.len() - FOOTER_LEN;
+        // The footer has checked that both are at most `footer_at`.
+        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let (index_at, index_end) =
+            (place(footer.index_offset), place(footer.index_offset.saturating_add(footer.index_len)));
+        let damaged = |offset: usize, what: String| Error::Damaged { offset: offset as u64, what };
+        let part = |start: usize, end: usize| bytes.get(start..end).unwrap_or_default();
+        if id.checksum(&[part(index_at, index_end)]) != footer.index_crc {
+            return Err(damaged(index_at, "the checksum of the index does not match the footer's".into()));
         }
         let (index, end): (Index, usize) = frame::decode(id, Content::Index, &bytes, index_at, index_end)?;
         if end != index_end {
-            return Err(damaged(end as u64, format!("{} bytes between index and footer", index_end - end)));
+            return Err(damaged(end, format!("{} bytes too many in the index", index_end - end)));
         }
         if (index.tables.len() as u64, index.blocks, index.rows)
             != (footer.tables.into(), footer.blocks, footer.rows)
         {
-            return Err(damaged(footer.index_offset, "index and footer count differently".into()));
+            return Err(damaged(index_at, "index and footer count differently".into()));
         }
         let (catalog, blocks_at): (Catalog, usize) =
             frame::decode(id, Content::Catalog, &bytes, HEADER_LEN, index_at)?;
-        catalog.validate().map_err(|error| damaged(HEADER_LEN as u64, error.to_string()))?;
+        catalog.validate().map_err(|error| damaged(HEADER_LEN, error.to_string()))?;
         index
             .validate(&catalog, blocks_at as u64, footer.index_offset)
-            .map_err(|what| damaged(footer.index_offset, format!("the index contradicts itself: {what}")))?;
+            .map_err(|what| damaged(index_at, format!("the index contradicts itself: {what}")))?;
+        let copy_end = index_end + (blocks_at - HEADER_LEN);
+        if part(HEADER_LEN, blocks_at) != part(index_end, copy_end) {
+            return Err(damaged(index_end, "the copy of the catalog is not like the catalog".into()));
+        }
+        let mut end = copy_end;
+        while end < footer_at {
+            end = frame::skip(id, &bytes, end, footer_at)?;
+        }
         Ok(Archive { bytes, header, catalog, index })
     }
 

@@ -7,9 +7,9 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use super::check::{Depth, check};
 use super::*;
 
-const ID: ArchiveId = ArchiveId([0x5a; 16]);
+pub(super) const ID: ArchiveId = ArchiveId([0x5a; 16]);
 
-fn table(transfer: Transfer, columns: usize) -> Table {
+pub(super) fn table(transfer: Transfer, columns: usize) -> Table {
     let column = Column {
         name: "c".to_owned(),
         type_name: "t".to_owned(),
@@ -26,7 +26,7 @@ fn table(transfer: Transfer, columns: usize) -> Table {
     }
 }
 
-fn binary(rows: &[Vec<Option<Vec<u8>>>]) -> Vec<u8> {
+pub(super) fn binary(rows: &[Vec<Option<Vec<u8>>>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for row in rows {
         bytes.extend((row.len() as i16).to_be_bytes());
@@ -114,6 +114,7 @@ fn shapes_of_tables_at_the_edge() {
     round_trip(&table(Transfer::Binary, 1), &column([vec![], vec![1; 70_000], vec![]].into_iter()));
     round_trip(&table(Transfer::Text, 3), b"a\t\\N\t\n\\N\tb\\tc\t\\\\N\n\t\t\n");
     round_trip(&table(Transfer::Text, 1), b"\n\\N\n\n");
+    round_trip(&table(Transfer::Text, 2), b"\\.\tx\nx\t\\.\n");
 }
 
 #[test]
@@ -144,6 +145,21 @@ fn level_0_may_take_more_than_text_rows() {
 }
 
 #[test]
+fn a_long_row_comes_back_and_changes_nothing_for_the_next() {
+    let table = table(Transfer::Binary, 1);
+    let noise = (0..(65 << 20) / 8).flat_map(|i| noise(i).to_be_bytes()).collect();
+    let (long, short) = (column([noise].into_iter()), column([vec![1, 2, 3]].into_iter()));
+    let mut encoder = BlockEncoder::new(ID, 1).unwrap();
+    let mut decoder = BlockDecoder::new(ID).unwrap();
+    let mut out = Vec::new();
+    for rows in [&long, &short] {
+        let block = encoder.encode(0, &table, POSITION, rows).unwrap();
+        assert_eq!(decoder.decode(&table, &block.bytes, &mut out).unwrap(), block.info);
+        assert!(out == *rows);
+    }
+}
+
+#[test]
 fn what_is_no_block_of_rows_is_refused() {
     let mut encoder = BlockEncoder::new(ID, 1).unwrap();
     let mut encode = |table: &Table, rows: &[u8]| encoder.encode(0, table, POSITION, rows).unwrap_err();
@@ -165,7 +181,7 @@ fn facts_of_a_block() {
 }
 
 /// A payload of hostile bytes with right checksums.
-fn block_of(payload: &[u8], rows: u32, raw_len: u64) -> Vec<u8> {
+pub(super) fn block_of(payload: &[u8], rows: u32, raw_len: u64) -> Vec<u8> {
     let mut bytes = block::BLOCK_MARKER.to_vec();
     for number in [0, 0, 0, rows] {
         bytes.extend(u32::to_le_bytes(number));
@@ -217,6 +233,7 @@ fn hostile_payloads_are_refused_with_right_checksums() {
         ("groups that are not whole", binary(&[1, 0, 1, 0, 0, 0, 2, 2, 2, 7, 2, 7], 1, 7)),
         ("a tab in text", decode(Transfer::Text, 1, &[1, 0, 1, 0, 0, 0, 1, 2, b'\t'], 1, 2)),
         ("a line end in text", decode(Transfer::Text, 1, &[1, 0, 1, 0, 0, 0, 1, 2, b'\n'], 1, 2)),
+        ("a line that ends a COPY", decode(Transfer::Text, 1, &[1, 0, 2, 0, 0, 0, 0, 0, b'\\', b'.'], 1, 3)),
         ("a NULL that is none", decode(Transfer::Text, 1, &[1, 0, 2, 0, 0, 0, 0, 0, b'\\', b'N'], 1, 3)),
     ] {
         assert!(result.is_err(), "{name}");
@@ -266,7 +283,7 @@ fn few_values_make_a_dictionary() {
     assert_eq!(block.facts[0].bytes, block.info.raw_len - 9000 - 2 * block.facts[0].nulls);
 }
 
-fn entry(id: u32, table: Option<u32>) -> Entry {
+pub(super) fn entry(id: u32, table: Option<u32>) -> Entry {
     Entry {
         id,
         kind: if table.is_some() { "TABLE DATA" } else { "KIND OF THE FUTURE" }.to_owned(),
@@ -286,7 +303,7 @@ fn entry(id: u32, table: Option<u32>) -> Entry {
     }
 }
 
-fn catalog() -> Catalog {
+pub(super) fn catalog() -> Catalog {
     let tables = vec![
         Table { entry: 2, ..table(Transfer::Binary, 1) },
         Table { entry: 3, name: "empty".to_owned(), ..table(Transfer::Text, 2) },
@@ -367,6 +384,8 @@ fn a_catalog_that_contradicts_itself_is_refused() {
     assert!(refused(|catalog| catalog.entries[1].table = None));
     assert!(refused(|catalog| catalog.entries[0].table = Some(0)));
     assert!(refused(|catalog| catalog.entries[0].table = Some(9)));
+    assert!(refused(|catalog| catalog.entries[1].section = Section::PreData));
+    assert!(refused(|catalog| catalog.entries[1].pass = Pass::Acl));
     assert!(refused(|catalog| catalog.tables[0].entry = 0));
     assert!(refused(|catalog| catalog.tables[0].entry = 9));
     assert!(refused(|catalog| catalog.entries[0].create = vec!["SELECT '\0'".to_owned()]));

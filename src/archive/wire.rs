@@ -19,15 +19,20 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, String> {
     encode_to_vec(value, standard()).map_err(|error| error.to_string())
 }
 
-/// The value that exactly fills `bytes`. No length in them is believed before it is compared with the bytes left.
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let mut reader = Reader(Cursor::new(bytes));
+/// The value that exactly fills `bytes`. No length in them is believed before it is compared with the bytes left, and
+/// what the elements of lists and the texts take in memory is at most `memory` bytes.
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], memory: usize) -> Result<T, String> {
+    let mut reader = Reader { cursor: Cursor::new(bytes), memory };
     let value = T::deserialize(&mut reader).map_err(|error| error.to_string())?;
-    reader.0.end().map_err(|fault| fault.what)?;
+    reader.cursor.end().map_err(|fault| fault.what)?;
     Ok(value)
 }
 
-struct Reader<'de>(Cursor<'de>);
+struct Reader<'de> {
+    cursor: Cursor<'de>,
+    /// Bytes of memory that may still be taken.
+    memory: usize,
+}
 
 impl From<Fault> for Error {
     fn from(Fault { position, what }: Fault) -> Self {
@@ -37,25 +42,34 @@ impl From<Fault> for Error {
 
 impl Reader<'_> {
     fn u64(&mut self) -> Result<u64, Error> {
-        match self.0.u8()? {
+        match self.cursor.u8()? {
             byte @ 0..=0xfa => Ok(byte.into()),
-            0xfb => Ok(self.0.u16()?.into()),
-            0xfc => Ok(self.0.u32()?.into()),
-            0xfd => Ok(self.0.u64()?),
-            byte => Err(self.0.fault(format!("no number begins with {byte:#04x}")).into()),
+            0xfb => Ok(self.cursor.u16()?.into()),
+            0xfc => Ok(self.cursor.u32()?.into()),
+            0xfd => Ok(self.cursor.u64()?),
+            byte => Err(self.cursor.fault(format!("no number begins with {byte:#04x}")).into()),
         }
     }
 
     fn u32(&mut self) -> Result<u32, Error> {
         let number = self.u64()?;
-        u32::try_from(number).map_err(|_| self.0.fault(format!("{number} is too large a number")).into())
+        u32::try_from(number).map_err(|_| self.cursor.fault(format!("{number} is too large a number")).into())
+    }
+
+    /// Takes `bytes` off the memory that is left.
+    fn charge(&mut self, bytes: usize) -> Result<(), Error> {
+        self.memory = self
+            .memory
+            .checked_sub(bytes)
+            .ok_or_else(|| self.cursor.fault("more values than the length of the frame allows"))?;
+        Ok(())
     }
 
     /// How many bytes or elements follow. Each element has at least one byte.
     fn length(&mut self) -> Result<usize, Error> {
-        let (length, left) = (self.u64()?, self.0.remaining());
+        let (length, left) = (self.u64()?, self.cursor.remaining());
         usize::try_from(length).ok().filter(|length| *length <= left).ok_or_else(|| {
-            self.0
+            self.cursor
                 .fault(format!("{length} announced of what has at least one byte, {left} bytes left"))
                 .into()
         })
@@ -66,7 +80,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Error;
 
     fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_u8(self.0.u8()?)
+        visitor.visit_u8(self.cursor.u8()?)
     }
 
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -85,26 +99,27 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let length = self.length()?;
-        let bytes = self.0.take(length)?;
-        let text = std::str::from_utf8(bytes).map_err(|error| self.0.fault(error.to_string()))?;
+        self.charge(length)?;
+        let bytes = self.cursor.take(length)?;
+        let text = std::str::from_utf8(bytes).map_err(|error| self.cursor.fault(error.to_string()))?;
         visitor.visit_borrowed_str(text)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.0.u8()? {
+        match self.cursor.u8()? {
             0 => visitor.visit_none(),
             1 => visitor.visit_some(self),
-            byte => Err(self.0.fault(format!("no option begins with {byte:#04x}")).into()),
+            byte => Err(self.cursor.fault(format!("no option begins with {byte:#04x}")).into()),
         }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let length = self.length()?;
-        self.deserialize_tuple(length, visitor)
+        let left = self.length()?;
+        visitor.visit_seq(Elements { reader: self, left, charged: true })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, left: usize, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_seq(Elements { reader: self, left })
+        visitor.visit_seq(Elements { reader: self, left, charged: false })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -143,6 +158,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 struct Elements<'a, 'de> {
     reader: &'a mut Reader<'de>,
     left: usize,
+    /// Whether each takes memory of its own: parts of a structure do not.
+    charged: bool,
 }
 
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
@@ -151,6 +168,9 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
+        if self.charged {
+            self.reader.charge(size_of::<T::Value>())?;
+        }
         seed.deserialize(&mut *self.reader).map(Some)
     }
 
@@ -209,8 +229,12 @@ mod tests {
         Named { left: Option<i64>, right: [u8; 3] },
     }
 
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+        decode(bytes, 1 << 20)
+    }
+
     fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
-        assert_eq!(decode::<T>(&encode(&value).unwrap()), Ok(value));
+        assert_eq!(read(&encode(&value).unwrap()), Ok(value));
     }
 
     #[test]
@@ -236,29 +260,40 @@ mod tests {
         for length in [3, 1 << 34, 1 << 62, u64::MAX] {
             let bytes = [&[0xfd][..], &length.to_le_bytes(), b"ab"].concat();
             for error in [
-                decode::<String>(&bytes).unwrap_err(),
-                decode::<Vec<u8>>(&bytes).unwrap_err(),
-                decode::<Vec<String>>(&bytes).unwrap_err(),
+                read::<String>(&bytes).unwrap_err(),
+                read::<Vec<u8>>(&bytes).unwrap_err(),
+                read::<Vec<String>>(&bytes).unwrap_err(),
             ] {
                 assert!(error.starts_with(&format!("{length} announced")), "{error}");
             }
         }
-        assert!(decode::<String>(&[200, b'a']).is_err());
+        assert!(read::<String>(&[200, b'a']).is_err());
     }
 
     #[test]
     fn what_is_no_value_is_refused() {
-        assert!(decode::<u32>(&[0xfd, 0, 0, 0, 0, 1, 0, 0, 0]).is_err());
-        assert!(decode::<u64>(&[0xfe; 17]).is_err());
-        assert!(decode::<u64>(&[0xfd, 1]).is_err());
-        assert!(decode::<String>(&[1, 0xff]).is_err());
-        assert!(decode::<Option<u8>>(&[2, 0]).is_err());
-        assert!(decode::<Case>(&[4]).is_err());
+        assert!(read::<u32>(&[0xfd, 0, 0, 0, 0, 1, 0, 0, 0]).is_err());
+        assert!(read::<u64>(&[0xfe; 17]).is_err());
+        assert!(read::<u64>(&[0xfd, 1]).is_err());
+        assert!(read::<String>(&[1, 0xff]).is_err());
+        assert!(read::<Option<u8>>(&[2, 0]).is_err());
+        assert!(read::<Case>(&[4]).is_err());
+        assert_eq!(read::<bool>(&[1]), Err("a type that format-spec/wire.md does not have".to_owned()));
     }
 
     #[test]
     fn bytes_left_over_are_refused() {
-        assert_eq!(decode::<u32>(&[5]), Ok(5));
-        assert_eq!(decode::<u32>(&[5, 0]), Err("1 bytes too many".to_owned()));
+        assert_eq!(read::<u32>(&[5]), Ok(5));
+        assert_eq!(read::<u32>(&[5, 0]), Err("1 bytes too many".to_owned()));
+    }
+
+    #[test]
+    fn values_take_no_more_memory_than_allowed() {
+        let texts = vec!["ab".to_owned(); 10];
+        let (bytes, memory) = (encode(&texts).unwrap(), 10 * (size_of::<String>() + 2));
+        assert_eq!(decode(&bytes, memory), Ok(texts));
+        let error = decode::<Vec<String>>(&bytes, memory - 1).unwrap_err();
+        assert!(error.starts_with("more values"), "{error}");
+        assert_eq!(decode(&[1, 2, 3], 0), Ok([1u8, 2, 3]));
     }
 }
