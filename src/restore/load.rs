@@ -55,13 +55,16 @@ async fn copy_blocks(
     let index = &shared.archive.index().tables[number as usize];
     let mut sent = 0;
     let mut decoder = BlockDecoder::new(shared.archive.header().id)?;
+    let runtime = tokio::runtime::Handle::current();
     for block in &index.blocks[blocks] {
-        let mut rows = Vec::new();
-        tokio::task::block_in_place(|| decoder.decode(table, shared.archive.block(block)?, &mut rows))?;
+        // Piece by piece: a row may be as long as a gigabyte.
+        tokio::task::block_in_place(|| {
+            decoder.decode_in_pieces(table, shared.archive.block(block)?, |rows| {
+                runtime.block_on(copy.send(rows.to_vec())).map_err(failed)
+            })
+        })?;
         sent += u64::from(block.rows);
-        let bytes = rows.len() as u64;
-        copy.send(rows).await.map_err(failed)?;
-        shared.monitor.report(Event::Advanced(bytes));
+        shared.monitor.report(Event::Advanced(block.raw_len));
     }
     if table.transfer == Transfer::Binary {
         copy.send(BINARY_TRAILER.to_vec()).await.map_err(failed)?;
