@@ -25,6 +25,8 @@ const MAX_FRAMES: usize = 16;
 pub struct Salvaged {
     /// Its index has sound blocks only; the totals, digests and facts are those of their rows.
     pub archive: Archive,
+    /// Whether the structure is damaged, so that blocks had to be searched for.
+    pub scanned: bool,
     /// What is wrong with the whole archive, by offset, and what is lost with it. Empty when it is intact.
     pub damages: Vec<Damage>,
 }
@@ -32,7 +34,7 @@ pub struct Salvaged {
 /// The sound blocks of an archive whose structure is sound. For `threads` and `progress` see [`check`](super::check::check).
 pub fn skip_damaged(archive: Archive, threads: usize, progress: &mut dyn FnMut(u32, u64)) -> Salvaged {
     let (index, damages) = examine(&archive, threads, progress);
-    Salvaged { archive: Archive { index, ..archive }, damages }
+    Salvaged { archive: Archive { index, ..archive }, scanned: false, damages }
 }
 
 /// The sound blocks of the file at `path`, whatever is wrong with it. An error when it cannot be read, is of a later version, or
@@ -249,7 +251,7 @@ fn scan(
     let mut damages = losses.damages;
     damages.sort_by_key(|damage| damage.offset);
     archive.index = sound;
-    Ok(Salvaged { archive, damages })
+    Ok(Salvaged { archive, scanned: true, damages })
 }
 
 /// Collects what is lost.
