@@ -230,7 +230,7 @@ fn facts(columns: &Columns, table: &Table) -> Vec<ColumnFacts> {
 }
 
 impl BlockInfo {
-    fn to_bytes(self, id: ArchiveId, payload: &[u8]) -> [u8; BLOCK_HEADER_LEN] {
+    pub(super) fn to_bytes(self, id: ArchiveId, payload: &[u8]) -> [u8; BLOCK_HEADER_LEN] {
         let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN);
         bytes.extend(BLOCK_MARKER);
         for number in [self.table, self.chunk, self.sequence, self.rows] {
