@@ -197,6 +197,6 @@ impl BlockReader<'_> {
         };
         let bytes = self.archive.block(block)?;
         let (info, digest) = decoder.examine(table, bytes)?;
-        Ok(Found { rows: info.rows.into(), digest, facts: decoder.facts(table) })
+        Ok(Found { rows: info.rows.into(), digest, facts: decoder.facts(table, bytes) })
     }
 }
