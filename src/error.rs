@@ -159,7 +159,9 @@ fn server_class(error: &pg::Error) -> Class {
 
 fn archive_class(error: &archive::Error) -> Class {
     match error {
-        archive::Error::Open { .. } | archive::Error::Write { .. } => Class::Storage,
+        archive::Error::Open { .. } | archive::Error::Read { .. } | archive::Error::Write { .. } => {
+            Class::Storage
+        }
         archive::Error::Version { .. } | archive::Error::Features { .. } => Class::Refused,
         archive::Error::NotReversible { .. } | archive::Error::Order { .. } => Class::Bug,
         archive::Error::Compression { .. }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use super::{Archive, BlockDecoder, BlockRef, ColumnFacts, Digest, Error, Table};
+use super::content::TableContent;
+use super::{Archive, BlockContent, BlockDecoder, BlockRef, Error, Table};
 
 /// How much is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +38,6 @@ impl fmt::Display for Damage {
         }
         write!(f, "offset {}: {}", self.offset, self.what)
     }
-}
-
-/// What one block was found to hold.
-struct Found {
-    rows: u64,
-    digest: Digest,
-    facts: Vec<ColumnFacts>,
 }
 
 /// Checks `archive` with up to `threads` threads. `progress` gets the number of a table and how many of its rows have
@@ -81,7 +75,7 @@ pub fn check(
         drop(sender);
         for (number, result) in receiver {
             if let (Ok(found), Some((_, block))) = (&result, work.get(number)) {
-                progress(block.table, found.rows);
+                progress(block.table, found.info.rows.into());
             }
             if let Some(place) = found.get_mut(number) {
                 *place = Some(result);
@@ -93,18 +87,12 @@ pub fn check(
     let mut found = found.into_iter();
     for (table, index) in tables() {
         let mut whole = true;
-        let mut digest = Digest::default();
-        let mut columns = vec![ColumnFacts::default(); table.columns.len()];
+        let mut content = TableContent::new(table);
         let mut damage =
             |block, offset, what| damages.push(Damage { table: table.label(), block, offset, what });
         for (number, block) in index.blocks.iter().enumerate() {
             match found.next().flatten() {
-                Some(Ok(found)) => {
-                    digest.merge(found.digest);
-                    for ((facts, more), column) in columns.iter_mut().zip(&found.facts).zip(&table.columns) {
-                        facts.merge(column.value, more);
-                    }
-                }
+                Some(Ok(found)) => content.add(table, found.digest, &found.facts),
                 Some(Err(error)) => {
                     whole = false;
                     damage(Some(number), block.offset, without_place(error));
@@ -116,15 +104,8 @@ pub fn check(
             }
         }
         let offset = index.blocks.first().map_or(0, |block| block.offset);
-        if whole && digest != index.digest {
-            damage(
-                None,
-                offset,
-                format!("the rows have the digest {digest}, the index says {}", index.digest),
-            );
-        }
-        if whole && columns != index.columns {
-            damage(None, offset, "the facts about the columns are not those in the index".to_owned());
+        if whole {
+            content.differences(index).into_iter().for_each(|what| damage(None, offset, what));
         }
     }
     if damages.is_empty() { Ok(()) } else { Err(damages) }
@@ -146,20 +127,11 @@ struct BlockReader<'a> {
 }
 
 impl BlockReader<'_> {
-    fn read(&mut self, table: &Table, block: &BlockRef) -> Result<Found, Error> {
+    fn read(&mut self, table: &Table, block: &BlockRef) -> Result<BlockContent, Error> {
         let decoder = match &mut self.decoder {
             Some(decoder) => decoder,
             none => none.insert(BlockDecoder::new(self.archive.header().id)?),
         };
-        let bytes = self.archive.block(block)?;
-        let info = decoder.decode(table, bytes, &mut self.rows)?;
-        let facts = decoder.facts(table);
-        let mut digest = Digest::default();
-        let rows = digest.add_rows(table, &self.rows)?;
-        if rows != u64::from(info.rows) {
-            let what = format!("{rows} rows, the header says {}", info.rows);
-            return Err(Error::Damaged { offset: block.offset, what });
-        }
-        Ok(Found { rows, digest, facts })
+        decoder.read(table, self.archive.block(block)?, &mut self.rows)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::block::BLOCK_HEADER_LEN;
-use super::{BlockInfo, Catalog, ColumnFacts, Digest, EncodedBlock, Error, Table};
+use super::{BlockInfo, Catalog, ColumnFacts, Contents, Digest, Error, Table};
 
 /// The index of an archive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -98,32 +98,26 @@ pub(super) struct IndexBuilder {
 
 impl IndexBuilder {
     pub fn new(catalog: &Catalog) -> Self {
-        let table = |table: &Table| TableIndex {
-            columns: vec![ColumnFacts::default(); table.columns.len()],
-            ..TableIndex::default()
-        };
-        let tables = catalog.tables.iter().map(table).collect();
+        let tables = vec![TableIndex::default(); catalog.tables.len()];
         IndexBuilder { index: Index { tables, ..Index::default() }, expected: Expected::new() }
     }
 
-    pub fn add(&mut self, catalog: &Catalog, offset: u64, block: &EncodedBlock) -> Result<(), Error> {
-        let number = usize::try_from(block.info.table).unwrap_or(usize::MAX);
+    /// Adds the block at `offset`.
+    pub fn add(&mut self, catalog: &Catalog, offset: u64, info: BlockInfo) -> Result<(), Error> {
+        let number = usize::try_from(info.table).unwrap_or(usize::MAX);
         let (Some(table), Some(index)) = (catalog.tables.get(number), self.index.tables.get_mut(number))
         else {
             return Err(Error::Catalog {
                 what: format!("a block belongs to table {number}, which is not there"),
             });
         };
-        expect_sequence(&mut self.expected, &block.info, table)?;
-        let (rows, raw, stored) = (u64::from(block.info.rows), block.info.raw_len, block.bytes.len() as u64);
-        index.blocks.push(BlockRef::new(offset, block.info));
+        expect_sequence(&mut self.expected, &info, table)?;
+        let block = BlockRef::new(offset, info);
+        let (rows, raw, stored) = (u64::from(info.rows), info.raw_len, block.len().unwrap_or(u64::MAX));
+        index.blocks.push(block);
         index.rows += rows;
         index.raw_bytes += raw;
         index.stored_bytes += stored;
-        index.digest.merge(block.digest);
-        for ((facts, more), column) in index.columns.iter_mut().zip(&block.facts).zip(&table.columns) {
-            facts.merge(column.value, more);
-        }
         self.index.blocks += 1;
         self.index.rows += rows;
         self.index.raw_bytes += raw;
@@ -131,8 +125,17 @@ impl IndexBuilder {
         Ok(())
     }
 
-    pub fn index(&self) -> &Index {
-        &self.index
+    /// The tables, without what only contents tell.
+    pub fn tables(&self) -> &[TableIndex] {
+        &self.index.tables
+    }
+
+    /// The index of the blocks that were added and that have these contents.
+    pub fn finish(mut self, contents: Contents) -> Index {
+        for (index, content) in self.index.tables.iter_mut().zip(contents.tables) {
+            (index.digest, index.columns) = (content.digest, content.columns);
+        }
+        self.index
     }
 }
 

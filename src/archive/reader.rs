@@ -43,7 +43,9 @@ impl Archive {
         if id.checksum(&[part(index_at, index_end)]) != footer.index_crc {
             return Err(damaged(index_at, "the checksum of the index does not match the footer's".into()));
         }
-        let (index, end): (Index, usize) = frame::decode(id, Content::Index, &bytes, index_at, index_end)?;
+        let (index, length): (Index, usize) =
+            frame::decode(id, Content::Index, part(index_at, index_end), index_at as u64)?;
+        let end = index_at + length;
         if end != index_end {
             return Err(damaged(end, format!("{} bytes too many in the index", index_end - end)));
         }
@@ -52,8 +54,9 @@ impl Archive {
         {
             return Err(damaged(index_at, "index and footer count differently".into()));
         }
-        let (catalog, blocks_at): (Catalog, usize) =
-            frame::decode(id, Content::Catalog, &bytes, HEADER_LEN, index_at)?;
+        let (catalog, length): (Catalog, usize) =
+            frame::decode(id, Content::Catalog, part(HEADER_LEN, index_at), HEADER_LEN as u64)?;
+        let blocks_at = HEADER_LEN + length;
         catalog.validate().map_err(|error| damaged(HEADER_LEN, error.to_string()))?;
         index
             .validate(&catalog, blocks_at as u64, footer.index_offset)
@@ -64,7 +67,7 @@ impl Archive {
         }
         let mut end = copy_end;
         while end < footer_at {
-            end = frame::skip(id, &bytes, end, footer_at)?;
+            end += frame::skip(id, part(end, footer_at), end as u64)?;
         }
         Ok(Archive { bytes, header, catalog, index })
     }

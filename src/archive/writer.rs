@@ -5,7 +5,7 @@ use std::io::Write;
 use super::footer::{FOOTER_LEN, Footer};
 use super::frame::{self, Content};
 use super::index::IndexBuilder;
-use super::{Catalog, EncodedBlock, Error, Header};
+use super::{Catalog, Contents, EncodedBlock, Error, Header};
 
 /// What an archive came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct ArchiveWriter<W: Write> {
     catalog: Catalog,
     catalog_frame: Vec<u8>,
     index: IndexBuilder,
+    contents: Contents,
 }
 
 impl<W: Write> ArchiveWriter<W> {
@@ -41,6 +42,7 @@ impl<W: Write> ArchiveWriter<W> {
             catalog: catalog.clone(),
             catalog_frame: frame::encode(header.id, Content::Catalog, catalog)?,
             index: IndexBuilder::new(catalog),
+            contents: Contents::new(catalog),
         };
         writer.out.write(&header.to_bytes())?;
         writer.out.write(&writer.catalog_frame)?;
@@ -49,7 +51,8 @@ impl<W: Write> ArchiveWriter<W> {
 
     /// Writes a block. Blocks of different tables and chunks may take turns; within a chunk they come in sequence.
     pub fn append(&mut self, block: &EncodedBlock) -> Result<(), Error> {
-        self.index.add(&self.catalog, self.out.offset, block)?;
+        self.index.add(&self.catalog, self.out.offset, block.info)?;
+        self.contents.add_next(&self.catalog, block.info, block.digest, &block.facts);
         self.out.write(&block.bytes)
     }
 
@@ -57,10 +60,10 @@ impl<W: Write> ArchiveWriter<W> {
     /// the caller's.
     pub fn finish(mut self) -> Result<(W, Stats), Error> {
         let (id, index_offset) = (self.header.id, self.out.offset);
-        let index = frame::encode(id, Content::Index, self.index.index())?;
+        let totals = self.index.finish(self.contents);
+        let index = frame::encode(id, Content::Index, &totals)?;
         self.out.write(&index)?;
         self.out.write(&self.catalog_frame)?;
-        let totals = self.index.index();
         let tables = totals.tables.len() as u64;
         let footer = Footer {
             id,
