@@ -146,7 +146,7 @@ fn read_in_sequence(from: impl Read) -> Result<Index, Error> {
     let catalog = reader.catalog().clone();
     let mut decoder = BlockDecoder::new(reader.header().id)?;
     let (mut contents, mut blocks) = (Contents::new(&catalog), Vec::new());
-    while let Some(block) = reader.next_block(|_| ())? {
+    while let Some((block, ())) = reader.next_block(|_| ())? {
         let table = &catalog.tables[block.info.table as usize];
         blocks.push((block.place, block.read(&mut decoder, table, &mut Vec::new())?));
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::footer::{FOOTER_LEN, Footer};
 use super::frame::{self, Content};
@@ -14,8 +15,8 @@ use super::{BlockInfo, BlockRef, Catalog, Error, Header, Index, Table};
 pub struct Archive {
     bytes: Bytes,
     header: Header,
-    catalog: Catalog,
-    index: Index,
+    catalog: Arc<Catalog>,
+    index: Arc<Index>,
 }
 
 impl Archive {
@@ -69,7 +70,7 @@ impl Archive {
         while end < footer_at {
             end += frame::skip(id, part(end, footer_at), end as u64)?;
         }
-        Ok(Archive { bytes, header, catalog, index })
+        Ok(Archive { bytes, header, catalog: Arc::new(catalog), index: Arc::new(index) })
     }
 
     /// The header.
@@ -85,6 +86,11 @@ impl Archive {
     /// The index.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Catalog and index, for whoever needs them without the archive.
+    pub fn shared(&self) -> (Arc<Catalog>, Arc<Index>) {
+        (Arc::clone(&self.catalog), Arc::clone(&self.index))
     }
 
     /// Bytes of the archive.

@@ -86,8 +86,11 @@ impl<R: Read> SequentialReader<R> {
     }
 
     /// The next block, or `None` when the last one has been read. `admit` is told of a block before memory is taken for
-    /// its payload, and may wait.
-    pub fn next_block(&mut self, admit: impl FnOnce(&BlockInfo)) -> Result<Option<ArrivedBlock>, Error> {
+    /// its payload, may wait, and what it gives comes with the block.
+    pub fn next_block<T>(
+        &mut self,
+        admit: impl FnOnce(&BlockInfo) -> T,
+    ) -> Result<Option<(ArrivedBlock, T)>, Error> {
         if self.after_blocks.is_some() {
             return Ok(None);
         }
@@ -107,7 +110,7 @@ impl<R: Read> SequentialReader<R> {
             table.ok_or_else(|| damaged(format!("a block of table {}, which is not there", info.table)))?;
         info.check_limits(table).map_err(in_archive)?;
         self.index.add(&self.catalog, offset, info).map_err(|error| damaged(error.to_string()))?;
-        admit(&info);
+        let admitted = admit(&info);
         let payload_len = usize::try_from(info.stored_len).unwrap_or(usize::MAX);
         self.input.read(payload_len, &mut bytes, "it ends in a block")?;
         let payload = bytes.get(BLOCK_HEADER_LEN..).unwrap_or_default();
@@ -117,7 +120,7 @@ impl<R: Read> SequentialReader<R> {
         })?;
         let place = self.blocks;
         self.blocks += 1;
-        Ok(Some(ArrivedBlock { place, info, offset, bytes }))
+        Ok(Some((ArrivedBlock { place, info, offset, bytes }, admitted)))
     }
 
     /// Reads what follows the blocks, to the end of the archive and of `from`. Everything that it says must be true of

@@ -6,8 +6,11 @@ mod report;
 mod summary;
 mod text;
 
-use std::io::{ErrorKind, Write};
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -18,12 +21,15 @@ use clap::Parser;
 use pgsnap::archive::Archive;
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
-use pgsnap::restore::{self, RestoreOptions};
+use pgsnap::restore::{self, Input, RestoreOptions};
 use pgsnap::{Class, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore};
 use report::{Reporter, tell, tell_error};
+
+/// Instead of the name of an archive: stdin or stdout.
+const STANDARD_STREAM: &str = "-";
 
 /// The number of the signal that ended the work, or 0.
 static SIGNAL: AtomicU8 = AtomicU8::new(0);
@@ -64,15 +70,16 @@ fn main() -> ExitCode {
 
 fn run_dump(args: Dump) -> Result<u8, Error> {
     report::start_log(&args.output);
-    // Elsewhere that is stdout; a file of that name is nothing that anybody wants.
-    if args.file.as_os_str() == "-" {
-        let sentence = "an archive cannot be written to stdout yet: name a file after -f";
-        return Err(pgsnap::pg::Error::Usage(sentence.to_owned()).into());
+    let to_stdout = args.file.as_os_str() == STANDARD_STREAM;
+    if to_stdout && std::io::stdout().is_terminal() {
+        return Err(usage(
+            "an archive is not written to a terminal: redirect stdout, or name a file after -f",
+        ));
     }
     let mut config = config(&args.connection, args.database)?;
     ask_password(&mut config)?;
     let options = DumpOptions {
-        output: args.file,
+        output: if to_stdout { dump::Output::Stdout } else { dump::Output::File(args.file) },
         force: args.force,
         jobs: jobs(args.jobs),
         level: args.compress,
@@ -86,7 +93,11 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
     reporter.finish();
     let summary = summary??;
     if args.output.wants_summary() {
-        show(&summary::dump(&summary, args.output.json))?;
+        let text = summary::dump(&summary, args.output.json);
+        match to_stdout {
+            true => tell(text.trim_end()),
+            false => show(&text)?,
+        }
     }
     Ok(dump_verdict(&summary, &args.output))
 }
@@ -108,7 +119,7 @@ fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
 
 fn run_restore(args: Restore) -> Result<u8, Error> {
     report::start_log(&args.output);
-    let archive = Arc::new(Archive::open(&args.archive)?);
+    let input = restore_input(&args.archive)?;
     let mut config = config(&args.connection, None)?;
     ask_password(&mut config)?;
     let options = RestoreOptions {
@@ -119,7 +130,7 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     };
     let reporter = Arc::new(Reporter::new(&args.output));
     let summary = with_runtime(options.jobs, async |interrupt| {
-        restore::run(&config, archive, &options, reporter.clone(), interrupt).await
+        restore::run(&config, input, &options, reporter.clone(), interrupt).await
     });
     reporter.finish();
     let summary = summary??;
@@ -127,6 +138,23 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
         show(&summary::restore(&summary, args.output.json))?;
     }
     Ok(0)
+}
+
+/// The archive of a restore: the file of that name, or what comes out of a pipe.
+fn restore_input(archive: &Path) -> Result<Input, Error> {
+    if archive.as_os_str() != STANDARD_STREAM {
+        return Ok(Input::File(Arc::new(Archive::open(archive)?)));
+    }
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(usage("an archive is not read from a terminal: redirect stdin, or name a file"));
+    }
+    let stdin = stdin.as_fd().try_clone_to_owned().map_err(Error::Stdin)?;
+    Ok(Input::Pipe(Box::new(File::from(stdin))))
+}
+
+fn usage(sentence: &str) -> Error {
+    pgsnap::pg::Error::Usage(sentence.to_owned()).into()
 }
 
 fn run_inspect(args: &Inspect) -> Result<u8, Error> {
@@ -161,9 +189,7 @@ fn ask_password(config: &mut ConnectConfig) -> Result<(), Error> {
     if config.needs_password_prompt() {
         let password =
             rpassword::prompt_password(format!("Password for {}: ", text::name(&config.describe())));
-        let refused = |error| {
-            pgsnap::pg::Error::Usage(format!("cannot ask for a password without a terminal: {error}"))
-        };
+        let refused = |error| usage(&format!("cannot ask for a password without a terminal: {error}"));
         config.set_password(password.map_err(refused)?);
     }
     Ok(())
