@@ -49,16 +49,7 @@ fn expect_words(text: &str, words: &[&str]) {
 }
 
 /// A directory in which nothing can be made, not even by root.
-struct ReadOnly(tempfile::TempDir);
-
-impl ReadOnly {
-    fn new() -> std::io::Result<ReadOnly> {
-        use std::os::unix::fs::PermissionsExt;
-        let directory = tempfile::tempdir()?;
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o500))?;
-        Ok(ReadOnly(directory))
-    }
-}
+const NOWHERE: &str = "/proc";
 
 fn dump_to_pipe(source: &Database, options: &[&str]) -> Command {
     let mut command = pgsnap();
@@ -113,9 +104,8 @@ fn wait(child: &mut Child, seconds: u64) -> Result<ExitStatus, Failed> {
 
 /// Dumps one database into another through a pipe between two processes that can write no file.
 fn pipe(source: &Database, target: &Database, jobs: &str) -> TestResult {
-    let nowhere = ReadOnly::new()?;
     let at_nowhere = |mut command: Command| {
-        command.current_dir(nowhere.0.path()).env("TMPDIR", nowhere.0.path()).env("HOME", nowhere.0.path());
+        command.current_dir(NOWHERE).env("TMPDIR", NOWHERE).env("HOME", NOWHERE);
         command
     };
     let mut dump = at_nowhere(dump_to_pipe(source, &["--jobs", jobs])).spawn()?;
@@ -126,7 +116,6 @@ fn pipe(source: &Database, target: &Database, jobs: &str) -> TestResult {
     let restored = restored.expect_code(0);
     assert_eq!(dumped.stdout, "", "something else went to stdout");
     expect_words(&restored.stdout, &["restored", "every table equal to the archive"]);
-    assert_eq!(fs::read_dir(nowhere.0.path())?.count(), 0, "a file is left");
     let expected = source.oracle_dump(&[]);
     assert_same("pg_dump of the source and of the target", &expected, &target.oracle_dump(&[]));
     Ok(())
@@ -166,7 +155,7 @@ fn fill(source: &Database) {
     source.psql(
         "CREATE TABLE wide (id int PRIMARY KEY, note text);
          INSERT INTO wide SELECT i, (SELECT string_agg(md5((i * 10 + k)::text), '') FROM generate_series(1, 10) k)
-             FROM generate_series(1, 24000) i;
+             FROM generate_series(1, 40000) i;
          CREATE TABLE narrow (id bigint, at timestamptz);
          INSERT INTO narrow SELECT i, '2020-01-01 00:00Z'::timestamptz + i * interval '1 s' FROM generate_series(1, 60000) i;
          CREATE TABLE other AS SELECT id AS number, note || 'x' AS remark FROM wide",
@@ -390,7 +379,7 @@ fn to_a_file(server: &Server) -> TestResult {
         .stderr(Stdio::piped()));
     let outcome = outcome.expect_code(0);
     let summary = outcome.stderr.lines().last().unwrap_or_default();
-    expect_words(summary, &["{", "\"type\":\"dump\"", "\"rows\":108000"]);
+    expect_words(summary, &["{", "\"type\":\"dump\"", "\"rows\":140000"]);
     run(pgsnap().arg("inspect").arg(&archive)).expect_code(0);
     let target = server.create_database("target");
     let stdin = fs::File::open(&archive)?;
