@@ -1,6 +1,6 @@
 //! Vectors that a reader refuses: what is damaged, and what contradicts the format although every checksum is right.
 
-use pgsnap::archive::{Catalog, Header, Index, Shape, Transfer, ValueKind};
+use pgsnap::archive::{Catalog, Header, Index, Pass, Section, Shape, Transfer, ValueKind};
 
 use super::bytes::{
     CATALOG_MARKER, INDEX_MARKER, Parts, Stored, Zstd, frame, row, seal_block, stored_frame, stream, wire,
@@ -216,6 +216,19 @@ fn catalogs() -> Vec<Vector> {
         }),
         with("nul-in-name", "the name of a column with a NUL byte", &|catalog| {
             catalog.tables[0].columns[0].name = "a\0".to_owned();
+        }),
+        with("nul-in-source", "the name of the database with a NUL byte", &|catalog| {
+            catalog.source.database = "a\0".to_owned();
+        }),
+        with(
+            "rows-before-data",
+            "an entry with rows that belongs to the section before the data",
+            &|catalog| {
+                catalog.entries[0].section = Section::PreData;
+            },
+        ),
+        with("rows-in-pass-acl", "an entry with rows in the pass of privileges", &|catalog| {
+            catalog.entries[0].pass = Pass::Acl;
         }),
         with_shape("shape-too-deep", "a shape of 65 levels", &[&[65], &[1; 64][..], &[0]].concat()),
         with_shape("shape-left-over", "a shape with a node too many", &[2, 0, 0]),

@@ -164,6 +164,9 @@ fn every_shape(name: &str) -> Content {
     // Ranges over arrays: with both bounds, each flag that leaves one out, and empty.
     let bound = sized(&list(&[sized(b"1"), int(-1)]));
     let one_bound = [bound.clone()];
+    // Sizes whose product is beyond 64 bits, were it not for the last one.
+    let sizes = [i32::MAX, i32::MAX, i32::MAX, 0].map(|size| [int(size), int(1)].concat()).concat();
+    let no_elements = [int(4), int(0), oid(), sizes].concat();
     let ranges = [
         range(0x06, &[bound.clone(), bound.clone()]),
         range(0x08, &one_bound),
@@ -196,6 +199,7 @@ fn every_shape(name: &str) -> Content {
         row(&[None; 7]),
         row(&[Some(&b""[..]); 7]),
         row(&[Some(&int(-1)[..]); 7]),
+        row(&[None, None, None, None, None, None, Some(&no_elements)]),
     ];
     rows.extend(ranges.iter().map(|range| row(&[None, None, None, Some(range), None, None, None])));
     let mut content = content(name, Transfer::Binary, shapes.to_vec());
