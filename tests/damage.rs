@@ -220,7 +220,7 @@ fn every_damaged_byte_of_a_block_leaves_the_other_blocks_readable() {
         let damages = check(&archive, Depth::Full, 1, &mut |_, _| ()).unwrap_err();
         assert_eq!(damages.len(), 1, "{damages:?}");
         let damage = &damages[0];
-        assert_eq!((damage.table.as_str(), damage.block), ("public.events", Some(1)));
+        assert_eq!((damage.table.as_deref(), damage.block), (Some("public.events"), Some(1)));
         assert_eq!(damage.offset, damaged_block.start as u64);
     }
 }
@@ -356,6 +356,6 @@ fn damage_in_several_tables_is_reported_at_once() {
     let archive = Archive::from_bytes(bytes).unwrap();
     assert_eq!(check(&archive, Depth::Structure, 1, &mut |_, _| ()), Ok(()));
     let damages = check(&archive, Depth::Full, 4, &mut |_, _| ()).unwrap_err();
-    let tables = damages.iter().map(|damage| damage.table.as_str()).collect::<Vec<_>>();
+    let tables = damages.iter().map(|damage| damage.table.as_deref().unwrap()).collect::<Vec<_>>();
     assert_eq!(tables, ["public.events", "public.names"]);
 }

@@ -2,12 +2,12 @@
 
 use std::convert::Infallible;
 
-use super::columns::{Columns, max_payload_len};
+use super::columns::{Columns, Values, max_payload_len};
 use super::digest::RowHasher;
 use super::parse::{Cursor, Fault};
 use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, reserve};
 use super::{ArchiveId, ColumnFacts, Digest, Error, Table, Transfer, ValueKind};
-use crate::copy_rows::fields;
+use crate::copy_rows::{Row, fields};
 
 /// What a block begins with.
 pub(super) const BLOCK_MARKER: [u8; 8] = *b"\xffPGBLOCK";
@@ -96,30 +96,39 @@ impl BlockEncoder {
         }
         let mut digest = Digest::default();
         let mut hasher = RowHasher::new(table);
-        self.columns.begin(table.columns.len());
         let mut walker = fields(table.transfer.format(), table.columns.len(), rows);
         let in_table = |source| Error::Rows { table: table.label(), source };
-        while let Some(row) = walker.next_row().map_err(in_table)? {
-            hasher.add(&mut digest, &row);
-            self.columns.push(&row);
-        }
-
         self.encoded.clear();
         self.encoded.resize(BLOCK_HEADER_LEN, 0);
-        self.columns.encode(&mut self.streams, &mut self.encoded)?;
+        self.columns.begin(table.columns.len());
+        let mut alone = None;
+        while let Some(row) = walker.next_row().map_err(in_table)? {
+            hasher.add(&mut digest, &row);
+            if rows.len() > MAX_KEPT && row.bytes.len() == rows.len() {
+                self.columns.encode_row(&row, &mut self.streams, &mut self.encoded)?;
+                alone = Some(facts(row_values(&row), table));
+            } else {
+                self.columns.push(&row);
+            }
+        }
+        let (facts, count) = match alone {
+            Some(facts) => (facts, 1),
+            None => {
+                self.columns.encode(&mut self.streams, &mut self.encoded)?;
+                (facts(self.columns.values(&[]), table), self.columns.rows())
+            }
+        };
         let info = BlockInfo {
             table: table_number,
             chunk: position.chunk,
             sequence: position.sequence,
-            rows: self.columns.rows(),
+            rows: count,
             raw_len,
             stored_len: (self.encoded.len() - BLOCK_HEADER_LEN) as u64,
         };
         if let Some((header, payload)) = self.encoded.split_first_chunk_mut() {
             *header = info.to_bytes(self.id, payload);
         }
-        let facts = facts(&self.columns, table);
-
         let large = rows.len() > MAX_KEPT;
         if large {
             self.columns.begin(0);
@@ -152,7 +161,7 @@ impl BlockDecoder {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
         let raw_len = usize::try_from(info.raw_len).unwrap_or(usize::MAX);
         reserve(out, raw_len, BLOCK_HEADER_LEN).map_err(|fault| fault.in_block(&table.label()))?;
-        let written = self.columns.write_rows(table.transfer, info.raw_len, |piece| {
+        let written = self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
             out.extend_from_slice(piece.bytes());
             Ok::<_, Infallible>(())
         });
@@ -170,7 +179,7 @@ impl BlockDecoder {
         mut write: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<BlockInfo, E> {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
-        self.columns.write_rows(table.transfer, info.raw_len, |piece| {
+        self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
             piece.bytes().chunks(LONGEST_PIECE).try_for_each(&mut write)
         })?;
         Ok(info)
@@ -180,7 +189,7 @@ impl BlockDecoder {
     pub(super) fn examine(&mut self, table: &Table, block: &[u8]) -> Result<(BlockInfo, Digest), Error> {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
         let (mut digest, mut hasher) = (Digest::default(), RowHasher::new(table));
-        let written = self.columns.write_rows(Transfer::Binary, info.raw_len, |piece| {
+        let written = self.columns.write_rows(block, Transfer::Binary, info.raw_len, |piece| {
             hasher.add_piece(&mut digest, piece);
             Ok::<_, Infallible>(())
         });
@@ -195,7 +204,7 @@ impl BlockDecoder {
             return false;
         }
         let mut rest = rows;
-        let written = self.columns.write_rows(table.transfer, info.raw_len, |piece| {
+        let written = self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
             rest = rest.strip_prefix(piece.bytes()).ok_or(())?;
             Ok::<_, ()>(())
         });
@@ -216,21 +225,29 @@ impl BlockDecoder {
         Ok(info)
     }
 
-    /// Facts about the columns of the block decoded last, which was one of `table`.
-    pub(super) fn facts(&self, table: &Table) -> Vec<ColumnFacts> {
-        facts(&self.columns, table)
+    /// Facts about the columns of `block`, which was decoded last and is one of `table`.
+    pub(super) fn facts(&self, table: &Table, block: &[u8]) -> Vec<ColumnFacts> {
+        facts(self.columns.values(block), table)
     }
 }
 
-fn facts(columns: &Columns, table: &Table) -> Vec<ColumnFacts> {
+fn facts<'a>(columns: impl Iterator<Item = Values<'a>>, table: &Table) -> Vec<ColumnFacts> {
     let kind = |kind| if table.transfer == Transfer::Binary { kind } else { ValueKind::Opaque };
     let kinds = table.columns.iter().map(|column| kind(column.value));
-    let values = columns.values().zip(kinds);
-    values.map(|(values, kind)| ColumnFacts::of_values(kind, &values)).collect()
+    columns.zip(kinds).map(|(values, kind)| ColumnFacts::of_values(kind, &values)).collect()
+}
+
+/// The columns of one row.
+fn row_values<'a>(row: &Row<'a, '_>) -> impl Iterator<Item = Values<'a>> {
+    row.fields.iter().map(|field| {
+        let different = field.unwrap_or_default();
+        let bytes = different.len();
+        Values { nulls: field.is_none().into(), bytes: bytes as u64, width: bytes, different }
+    })
 }
 
 impl BlockInfo {
-    fn to_bytes(self, id: ArchiveId, payload: &[u8]) -> [u8; BLOCK_HEADER_LEN] {
+    pub(super) fn to_bytes(self, id: ArchiveId, payload: &[u8]) -> [u8; BLOCK_HEADER_LEN] {
         let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN);
         bytes.extend(BLOCK_MARKER);
         for number in [self.table, self.chunk, self.sequence, self.rows] {

@@ -201,6 +201,11 @@ impl Entry {
 }
 
 impl Catalog {
+    /// The table that a block or an entry refers to; `None` for a number that is not from this catalog.
+    pub(super) fn table(&self, number: u32) -> Option<&Table> {
+        self.tables.get(usize::try_from(number).ok()?)
+    }
+
     /// Whether the parts agree with each other; both writer and reader ask.
     pub(super) fn validate(&self) -> Result<(), Error> {
         let contradiction = |what: String| Err(Error::Catalog { what });
@@ -214,8 +219,7 @@ impl Catalog {
                 ));
             }
             if let Some(table) = entry.table {
-                let referred = usize::try_from(table).ok().and_then(|table| self.tables.get(table));
-                if referred.is_none_or(|referred| referred.entry != entry.id) {
+                if self.table(table).is_none_or(|referred| referred.entry != entry.id) {
                     return contradiction(format!(
                         "entry {place} refers to table {table}, which does not refer back"
                     ));

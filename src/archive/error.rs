@@ -32,6 +32,8 @@ pub enum Error {
     Features { bits: String },
     #[error("the archive is damaged at offset {offset}: {what}")]
     Damaged { offset: u64, what: String },
+    #[error("{damage}; nothing can be salvaged: neither the catalog nor its copy can be read")]
+    NothingToSalvage { damage: String },
     #[error("a block of table {table} is damaged at byte {offset} of the block: {what}")]
     Block { table: String, offset: u64, what: String },
     #[error("the rows of table {table} are not rows of COPY: {source}")]
@@ -58,4 +60,11 @@ pub enum Error {
     Random { message: String },
     #[error("cannot write to the archive at offset {offset}: {source}")]
     Write { offset: u64, source: io::Error },
+}
+
+impl Error {
+    /// Whether it says that bytes are not what they were when they were written.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Error::CutShort { .. } | Error::NotAnArchive | Error::TextMode | Error::Damaged { .. })
+    }
 }

@@ -6,7 +6,8 @@ use super::{ArchiveId, Error};
 /// Length of the footer.
 pub(super) const FOOTER_LEN: usize = 84;
 
-const FOOTER_MARKER: [u8; 8] = *b"\xffPGFOOTR";
+/// What the footer begins with.
+pub(super) const FOOTER_MARKER: [u8; 8] = *b"\xffPGFOOTR";
 const END_MAGIC: [u8; 8] = *b"PGSNAP\r\n";
 
 /// Where the index is, and how much there must be.
@@ -64,7 +65,8 @@ impl Footer {
         Ok(footer)
     }
 
-    fn parse_fields(bytes: &[u8]) -> Result<Self, Fault> {
+    /// The footer in `bytes`, compared with nothing but its own checksum.
+    pub fn parse_fields(bytes: &[u8]) -> Result<Self, Fault> {
         let mut cursor = Cursor::new(bytes);
         cursor.require(&FOOTER_MARKER, "footer")?;
         let id = ArchiveId(cursor.array()?);

@@ -208,9 +208,24 @@ fn a_catalog_that_contradicts_itself_is_refused_by_the_reader_too() {
 
 #[test]
 fn a_full_check_compares_digests_facts_and_headers() {
-    let offset =
-        Archive::from_bytes(Parts::sound().write(|_| ())).unwrap().index().tables[0].blocks[0].offset;
-    let table = "public.t".to_owned();
+    let archive = Archive::from_bytes(Parts::sound().write(|_| ())).unwrap();
+    let blocks = archive.index().tables[0].blocks.clone();
+    let offset = blocks[0].offset;
+    let of_table = |what: &str| Damage {
+        table: Some("public.t".to_owned()),
+        block: None,
+        offset,
+        bytes: 0,
+        rows: Some(0),
+        what: what.to_owned(),
+    };
+    let of_block = |what: &str| Damage {
+        block: Some(1),
+        offset: blocks[1].offset,
+        bytes: blocks[1].stored_len + 48,
+        rows: Some(blocks[1].rows.into()),
+        ..of_table(what)
+    };
     let found = damages(|parts| parts.index.tables[0].digest.merge(Digest::default()));
     assert_eq!(found, []);
     let found = damages(|parts| {
@@ -220,29 +235,27 @@ fn a_full_check_compares_digests_facts_and_headers() {
     assert_eq!(found.len(), 1);
     let Damage { what, .. } = &found[0];
     assert!(what.starts_with("the rows have the digest "), "{what}");
-    assert_eq!(found, [Damage { table: table.clone(), block: None, offset, what: what.clone() }]);
+    assert_eq!(found, [of_table(what)]);
     assert_eq!(found[0].to_string(), format!("table public.t, offset {offset}: {what}"));
 
     let found = damages(|parts| parts.index.tables[0].columns[0].nulls = 9);
-    let what = "the facts about the columns are not those in the index".to_owned();
-    assert_eq!(found, [Damage { table: table.clone(), block: None, offset, what }]);
+    assert_eq!(found, [of_table("the facts about the columns are not those in the index")]);
 
     // The second block is said to be of another chunk than its header says.
     let found = damages(|parts| parts.blocks()[1].chunk = 8);
-    let what = "the block is another one than the index says".to_owned();
-    let offset = offset + Parts::sound().blocks[0].len() as u64;
-    assert_eq!(found, [Damage { table: table.clone(), block: Some(1), offset, what }]);
+    let offset = blocks[1].offset;
+    assert_eq!(found, [of_block("the block is another one than the index says")]);
     assert_eq!(
         found[0].to_string(),
-        format!("table public.t, block 1, offset {offset}: the block is another one than the index says")
+        format!(
+            "table public.t, block 1, offset {offset}, 62 bytes: the block is another one than the index says (2 rows)"
+        )
     );
 
     let found = damages(|parts| *parts.blocks[1].last_mut().unwrap() ^= 1);
-    let what = "at byte 48 of the block: the checksum of the payload does not match".to_owned();
-    assert_eq!(found, [Damage { table: table.clone(), block: Some(1), offset, what }]);
+    assert_eq!(found, [of_block("at byte 48 of the block: the checksum of the payload does not match")]);
     let found = damages(|parts| parts.blocks[1][44] ^= 1);
-    let what = "the checksum of the block's header does not match".to_owned();
-    assert_eq!(found, [Damage { table, block: Some(1), offset, what }]);
+    assert_eq!(found, [of_block("the checksum of the block's header does not match")]);
 }
 
 #[test]

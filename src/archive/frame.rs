@@ -23,7 +23,7 @@ pub(super) enum Content {
 }
 
 impl Content {
-    fn marker(self) -> [u8; 8] {
+    pub fn marker(self) -> [u8; 8] {
         match self {
             Content::Catalog => *b"\xffPGCATLG",
             Content::Index => *b"\xffPGINDEX",
@@ -113,6 +113,12 @@ pub(super) fn skip(id: ArchiveId, archive: &[u8], offset: usize, limit: usize) -
     Ok(offset + FRAME_HEADER_LEN + frame.payload.len())
 }
 
+/// Whether at `offset` of `archive` there is the header of a frame, its checksum right; the payload is not looked at.
+pub(super) fn begins_at(id: ArchiveId, archive: &[u8], offset: usize) -> bool {
+    let bytes = archive.get(offset..).unwrap_or_default();
+    Frame::parse_header(id, bytes).is_ok()
+}
+
 /// A frame whose checksums are right.
 struct Frame<'a> {
     marker: [u8; 8],
@@ -121,8 +127,8 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame at the start of `bytes`.
-    fn parse(id: ArchiveId, bytes: &'a [u8]) -> Result<Self, Fault> {
+    /// Marker, both lengths and the checksum of the payload.
+    fn parse_header(id: ArchiveId, bytes: &[u8]) -> Result<([u8; 8], u64, u64, u32), Fault> {
         let mut cursor = Cursor::new(bytes);
         let marker: [u8; 8] = cursor.array()?;
         let (raw_len, stored_len) = (cursor.u64()?, cursor.u64()?);
@@ -134,6 +140,13 @@ impl<'a> Frame<'a> {
                 what: "the checksum of the header of a frame does not match".to_owned(),
             });
         }
+        Ok((marker, raw_len, stored_len, payload_crc))
+    }
+
+    /// The frame at the start of `bytes`.
+    fn parse(id: ArchiveId, bytes: &'a [u8]) -> Result<Self, Fault> {
+        let (marker, raw_len, stored_len, payload_crc) = Self::parse_header(id, bytes)?;
+        let mut cursor = Cursor::at(bytes, FRAME_HEADER_LEN);
         let payload = cursor.take(usize::try_from(stored_len).unwrap_or(usize::MAX))?;
         if payload_crc != id.checksum(&[payload]) {
             return Err(Fault {

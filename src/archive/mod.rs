@@ -2,15 +2,17 @@
 //!
 //! [`ArchiveWriter`] appends header, catalog, blocks, index and footer; [`Archive`] opens what it wrote.
 //! [`BlockEncoder`] turns rows of COPY into a block, [`BlockDecoder`] turns it back into the same bytes.
-//! [`check::check`] reads everything there is to read. A reader never writes.
+//! [`check::check`] reads everything there is to read, [`salvage::open`] what can still be read of a damaged archive. A reader never writes.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)]
 
 mod block;
 mod catalog;
 pub mod check;
 mod columns;
+mod decoding;
 mod dictionary;
 mod digest;
+mod encoding;
 mod error;
 mod facts;
 mod footer;
@@ -22,6 +24,7 @@ mod parse;
 mod planes;
 mod reader;
 mod rows;
+pub mod salvage;
 mod shape;
 mod stream;
 mod value;

@@ -12,10 +12,10 @@ use super::{BlockInfo, BlockRef, Catalog, Error, Header, Index, Table};
 
 /// An archive whose structure has been found sound. Its blocks are checked when they are decoded.
 pub struct Archive {
-    bytes: Bytes,
-    header: Header,
-    catalog: Catalog,
-    index: Index,
+    pub(super) bytes: Bytes,
+    pub(super) header: Header,
+    pub(super) catalog: Catalog,
+    pub(super) index: Index,
 }
 
 impl Archive {
@@ -30,42 +30,7 @@ impl Archive {
     }
 
     fn read(bytes: Bytes) -> Result<Self, Error> {
-        let header = Header::parse(&bytes)?;
-        let id = header.id;
-        let footer = Footer::parse(&bytes, id)?;
-        let footer_at = bytes.len() - FOOTER_LEN;
-        // The footer has checked that both are at most `footer_at`.
-        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-        let (index_at, index_end) =
-            (place(footer.index_offset), place(footer.index_offset.saturating_add(footer.index_len)));
-        let damaged = |offset: usize, what: String| Error::Damaged { offset: offset as u64, what };
-        let part = |start: usize, end: usize| bytes.get(start..end).unwrap_or_default();
-        if id.checksum(&[part(index_at, index_end)]) != footer.index_crc {
-            return Err(damaged(index_at, "the checksum of the index does not match the footer's".into()));
-        }
-        let (index, end): (Index, usize) = frame::decode(id, Content::Index, &bytes, index_at, index_end)?;
-        if end != index_end {
-            return Err(damaged(end, format!("{} bytes too many in the index", index_end - end)));
-        }
-        if (index.tables.len() as u64, index.blocks, index.rows)
-            != (footer.tables.into(), footer.blocks, footer.rows)
-        {
-            return Err(damaged(index_at, "index and footer count differently".into()));
-        }
-        let (catalog, blocks_at): (Catalog, usize) =
-            frame::decode(id, Content::Catalog, &bytes, HEADER_LEN, index_at)?;
-        catalog.validate().map_err(|error| damaged(HEADER_LEN, error.to_string()))?;
-        index
-            .validate(&catalog, blocks_at as u64, footer.index_offset)
-            .map_err(|what| damaged(index_at, format!("the index contradicts itself: {what}")))?;
-        let copy_end = index_end + (blocks_at - HEADER_LEN);
-        if part(HEADER_LEN, blocks_at) != part(index_end, copy_end) {
-            return Err(damaged(index_end, "the copy of the catalog is not like the catalog".into()));
-        }
-        let mut end = copy_end;
-        while end < footer_at {
-            end = frame::skip(id, &bytes, end, footer_at)?;
-        }
+        let (header, catalog, index) = read_structure(&bytes)?;
         Ok(Archive { bytes, header, catalog, index })
     }
 
@@ -91,7 +56,7 @@ impl Archive {
 
     /// The table that a block or an entry refers to; `None` for a number that is not from this archive.
     pub fn table(&self, number: u32) -> Option<&Table> {
-        self.catalog.tables.get(usize::try_from(number).ok()?)
+        self.catalog.table(number)
     }
 
     /// Header and payload of a block, for [`BlockDecoder::decode`](super::BlockDecoder::decode). The header is that of
@@ -108,6 +73,47 @@ impl Archive {
         }
         Ok(bytes)
     }
+}
+
+/// Header, catalog and index of the archive in `bytes`, compared with each other and with the footer.
+pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), Error> {
+    let header = Header::parse(bytes)?;
+    let id = header.id;
+    let footer = Footer::parse(bytes, id)?;
+    let footer_at = bytes.len() - FOOTER_LEN;
+    // The footer has checked that both are at most `footer_at`.
+    let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+    let (index_at, index_end) =
+        (place(footer.index_offset), place(footer.index_offset.saturating_add(footer.index_len)));
+    let damaged = |offset: usize, what: String| Error::Damaged { offset: offset as u64, what };
+    let part = |start: usize, end: usize| bytes.get(start..end).unwrap_or_default();
+    if id.checksum(&[part(index_at, index_end)]) != footer.index_crc {
+        return Err(damaged(index_at, "the checksum of the index does not match the footer's".into()));
+    }
+    let (index, end): (Index, usize) = frame::decode(id, Content::Index, bytes, index_at, index_end)?;
+    if end != index_end {
+        return Err(damaged(end, format!("{} bytes too many in the index", index_end - end)));
+    }
+    if (index.tables.len() as u64, index.blocks, index.rows)
+        != (footer.tables.into(), footer.blocks, footer.rows)
+    {
+        return Err(damaged(index_at, "index and footer count differently".into()));
+    }
+    let (catalog, blocks_at): (Catalog, usize) =
+        frame::decode(id, Content::Catalog, bytes, HEADER_LEN, index_at)?;
+    catalog.validate().map_err(|error| damaged(HEADER_LEN, error.to_string()))?;
+    index
+        .validate(&catalog, blocks_at as u64, footer.index_offset)
+        .map_err(|what| damaged(index_at, format!("the index contradicts itself: {what}")))?;
+    let copy_end = index_end + (blocks_at - HEADER_LEN);
+    if part(HEADER_LEN, blocks_at) != part(index_end, copy_end) {
+        return Err(damaged(index_end, "the copy of the catalog is not like the catalog".into()));
+    }
+    let mut end = copy_end;
+    while end < footer_at {
+        end = frame::skip(id, bytes, end, footer_at)?;
+    }
+    Ok((header, catalog, index))
 }
 
 impl fmt::Debug for Archive {

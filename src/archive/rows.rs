@@ -146,7 +146,7 @@ impl RowWriter {
 
     /// Fields of one width: the compiler knows how many bytes it copies.
     fn put_fixed<const WIDTH: usize>(&mut self, values: &[u8]) {
-        let length = (WIDTH as u32).to_be_bytes();
+        let length = u32::try_from(WIDTH).unwrap_or(u32::MAX).to_be_bytes();
         for (place, value) in self.places.iter_mut().zip(values.as_chunks::<WIDTH>().0) {
             let rest = self.tile.get_mut(*place..).and_then(<[u8]>::split_first_chunk_mut);
             if let Some((frame, rest)) = rest

@@ -1,6 +1,7 @@
 //! A stream: bytes whose length the reader knows, stored in the shortest of three ways. format-spec/stream.md
 
 use std::io;
+use std::ops::Range;
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{CParameter, Strategy, compress_bound, find_frame_compressed_size};
@@ -68,16 +69,17 @@ impl Compressors {
         Ok(Compressors { values: Compressor::new(level)?, planes })
     }
 
-    /// Sets `out` to `raw` as a zstd frame.
-    fn compress(&mut self, raw: &[u8], content: Content, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// Appends `raw` to `out` as a zstd frame.
+    fn append(&mut self, raw: &[u8], content: Content, out: &mut Vec<u8>) -> Result<(), Error> {
         let compressor = match content {
             Content::Values => &mut self.values,
             Content::Plane => &mut self.planes,
         };
-        out.clear();
         out.reserve(compress_bound(raw.len()));
+        let mut end = io::Cursor::new(&mut *out);
+        end.set_position(end.get_ref().len() as u64);
         compressor
-            .compress_to_buffer(raw, out)
+            .compress_to_buffer(raw, &mut end)
             .map(drop)
             .map_err(|source| Error::Compression { what: "compressing a block", source })
     }
@@ -108,18 +110,17 @@ impl StreamEncoder {
             Content::Plane => raw.len() <= SAMPLE_ABOVE || self.sample_pays(raw, content)?,
         };
         if let (Some(compressors), true) = (&mut self.compressors, promising) {
-            compressors.compress(raw, content, &mut self.compressed)?;
-            if let (true, Ok(length)) =
-                (pays(self.compressed.len(), raw.len()), u32::try_from(self.compressed.len()))
-            {
-                out.push(ZSTD);
-                out.extend(length.to_le_bytes());
-                out.extend_from_slice(&self.compressed);
+            let start = out.len();
+            out.extend([ZSTD, 0, 0, 0, 0]);
+            let frame = out.len();
+            compressors.append(raw, content, out)?;
+            let length = out.len() - frame;
+            if let (true, Ok(length)) = (pays(length, raw.len()), u32::try_from(length)) {
+                let place = out.get_mut(start + 1..frame).unwrap_or_default();
+                place.copy_from_slice(&length.to_le_bytes());
                 return Ok(());
             }
-        }
-        if self.compressed.capacity() > MAX_KEPT {
-            self.compressed = Vec::new();
+            out.truncate(start);
         }
         out.push(STORED);
         out.extend_from_slice(raw);
@@ -145,7 +146,8 @@ impl StreamEncoder {
         if is_repeat(sample) {
             return Ok(1);
         }
-        self.samplers.compress(sample, content, &mut self.compressed)?;
+        self.compressed.clear();
+        self.samplers.append(sample, content, &mut self.compressed)?;
         Ok(self.compressed.len().min(sample.len()))
     }
 }
@@ -193,14 +195,15 @@ impl StreamDecoder {
         }
     }
 
-    /// Replaces `out` by the stream at `cursor`, as [`read`](Self::read).
-    pub fn read_into(&mut self, cursor: &mut Cursor, length: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let position = cursor.position();
-        if let Some(stored) = self.unpack(cursor, length, out)? {
-            reserve(out, length, position)?;
-            out.extend_from_slice(stored);
-        }
-        Ok(())
+    /// The stream at `cursor`: where it stands among the cursor's bytes when it is stored, otherwise in `out`.
+    pub fn read_or_find(
+        &mut self,
+        cursor: &mut Cursor,
+        length: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Range<usize>>, Fault> {
+        let stored = self.unpack(cursor, length, out)?;
+        Ok(stored.map(|stored| cursor.position() - stored.len()..cursor.position()))
     }
 
     /// Returns a stream that is stored; replaces `out` by any other.
@@ -273,11 +276,11 @@ mod tests {
     fn read(bytes: &[u8], length: usize) -> Result<Vec<u8>, Fault> {
         let mut cursor = Cursor::new(bytes);
         let (mut out, mut buffer) = (vec![9], vec![9]);
-        StreamDecoder::new().unwrap().read_into(&mut cursor, length, &mut out)?;
+        let found = StreamDecoder::new().unwrap().read_or_find(&mut cursor, length, &mut out)?;
         cursor.end()?;
         let read = StreamDecoder::new().unwrap().read(&mut Cursor::new(bytes), length, &mut buffer)?;
-        assert_eq!(read, out);
-        Ok(out)
+        assert_eq!(read, found.map_or(&out[..], |range| &bytes[range]));
+        Ok(read.to_vec())
     }
 
     /// Bytes without pattern.

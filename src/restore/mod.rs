@@ -10,14 +10,15 @@ mod plan;
 mod preflight;
 mod schedule;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
 pub use error::Error;
-pub use options::RestoreOptions;
+pub use options::{Blocks, RestoreOptions};
 
 use crate::archive::check::{self, Depth};
 use crate::archive::{Archive, Entry, Pass};
@@ -31,6 +32,8 @@ use schedule::Schedule;
 const DEADLOCK_TRIES: usize = 5;
 /// deadlock_detected
 const DEADLOCK: &str = "40P01";
+/// The class of integrity_constraint_violation: foreign_key_violation and the like.
+const INTEGRITY_CONSTRAINT: &str = "23";
 
 /// What a restore has done.
 #[derive(Debug, Clone)]
@@ -45,6 +48,8 @@ pub struct RestoreSummary {
     pub bytes: u64,
     /// Whether rows and digests of all tables were compared with the archive.
     pub verified: bool,
+    /// Entries that lost rows have kept from being restored, each with the reason.
+    pub not_restored: Vec<String>,
     /// What the source held and the archive does not.
     pub uncovered: Vec<String>,
     /// Wall-clock time.
@@ -58,6 +63,15 @@ struct Shared {
     monitor: Arc<dyn Monitor>,
     /// Ends the statements of all sessions.
     cancels: Mutex<Vec<CancelHandle>>,
+    /// Entries that could not be restored for want of lost rows.
+    left_out: Mutex<LeftOut>,
+}
+
+/// Entries that were not restored: their ids, and why.
+#[derive(Default)]
+struct LeftOut {
+    ids: BTreeSet<u32>,
+    reasons: Vec<String>,
 }
 
 impl Shared {
@@ -65,6 +79,16 @@ impl Shared {
         let session = Session::connect(config, Purpose::Restore, "pgsnap").await?;
         self.cancels.lock().unwrap_or_else(PoisonError::into_inner).push(session.cancel_handle());
         Ok(session)
+    }
+
+    fn left_out(&self) -> MutexGuard<'_, LeftOut> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a statement may have failed because rows are lost.
+    fn may_leave_out(&self, error: &pg::Error) -> bool {
+        self.options.blocks == Blocks::Incomplete
+            && error.sqlstate().is_some_and(|state| state.starts_with(INTEGRITY_CONSTRAINT))
     }
 
     fn step(&self, step: &str) {
@@ -85,7 +109,13 @@ pub async fn run(
     interrupt: impl Future<Output = ()>,
 ) -> Result<RestoreSummary, Error> {
     let started = Instant::now();
-    let shared = Arc::new(Shared { archive, options: options.clone(), monitor, cancels: Mutex::default() });
+    let shared = Arc::new(Shared {
+        archive,
+        options: options.clone(),
+        monitor,
+        cancels: Mutex::default(),
+        left_out: Mutex::default(),
+    });
     let mut interrupt = std::pin::pin!(interrupt);
     let checked = tokio::select! {
         checked = check(config, &shared) => checked,
@@ -103,12 +133,14 @@ pub async fn run(
     }
     let tables = &shared.archive.index().tables;
     let entries = &shared.archive.catalog().entries;
+    let not_restored = std::mem::take(&mut shared.left_out().reasons);
     Ok(RestoreSummary {
-        objects: entries.iter().filter(|entry| wanted(entry, options)).count(),
+        objects: entries.iter().filter(|entry| wanted(entry, options)).count() - not_restored.len(),
         tables: tables.len(),
         rows: tables.iter().map(|table| table.rows).sum(),
         bytes: tables.iter().map(|table| table.raw_bytes).sum(),
         verified: options.verify,
+        not_restored,
         uncovered: shared.archive.catalog().source.uncovered.clone(),
         elapsed: started.elapsed(),
     })
@@ -116,14 +148,8 @@ pub async fn run(
 
 /// Everything that can be known before the first change: the archive, the target, and that there are connections enough.
 async fn check(config: &ConnectConfig, shared: &Arc<Shared>) -> Result<(Session, Vec<Session>), Error> {
-    shared.step("checking the archive");
-    let checking = Arc::clone(shared);
-    let checked = tokio::task::spawn_blocking(move || {
-        let threads = available_parallelism().map_or(1, usize::from);
-        check::check(&checking.archive, Depth::Full, threads, &mut |_, _| ())
-    });
-    if let Err(damages) = checked.await.map_err(|_| Error::Panicked("checking the archive"))? {
-        return Err(Error::Damaged { damages: damages.iter().map(ToString::to_string).collect() });
+    if shared.options.blocks == Blocks::Unchecked {
+        check_blocks(shared).await?;
     }
     shared.step("checking the target");
     let session = shared.connect(config).await?;
@@ -133,6 +159,19 @@ async fn check(config: &ConnectConfig, shared: &Arc<Shared>) -> Result<(Session,
         workers.push(shared.connect(config).await?);
     }
     Ok((session, workers))
+}
+
+async fn check_blocks(shared: &Arc<Shared>) -> Result<(), Error> {
+    shared.step("checking the archive");
+    let checking = Arc::clone(shared);
+    let checked = tokio::task::spawn_blocking(move || {
+        let threads = available_parallelism().map_or(1, usize::from);
+        check::check(&checking.archive, Depth::Full, threads, &mut |_, _| ())
+    });
+    match checked.await.map_err(|_| Error::Panicked("checking the archive"))? {
+        Ok(()) => Ok(()),
+        Err(damages) => Err(Error::Damaged { damages: damages.iter().map(ToString::to_string).collect() }),
+    }
 }
 
 async fn restore(shared: &Arc<Shared>, session: Session, workers: Vec<Session>) -> Result<(), Error> {
@@ -166,9 +205,31 @@ async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Re
     Ok(())
 }
 
-/// Runs the statements of an entry.
+/// Restores an entry. When rows are lost it may be left out: because a constraint misses them, or because it needs an entry
+/// that was left out.
 async fn execute(shared: &Shared, session: &Session, place: usize) -> Result<(), Error> {
     let entry = &shared.archive.catalog().entries[place];
+    let missing = entry.dependencies.iter().find(|id| shared.left_out().ids.contains(id));
+    let reason = match missing {
+        Some(id) => {
+            let needed = shared.archive.catalog().entries[*id as usize - 1].label();
+            format!("{}: it needs {needed}, which was not restored", entry.label())
+        }
+        None => match execute_entry(shared, session, entry).await {
+            Err(Error::Statement { object, source }) if shared.may_leave_out(&source) => {
+                format!("{object}: {source}")
+            }
+            result => return result,
+        },
+    };
+    let mut left_out = shared.left_out();
+    left_out.ids.insert(entry.id);
+    left_out.reasons.push(reason);
+    Ok(())
+}
+
+/// Runs the statements of an entry.
+async fn execute_entry(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
     let failed = |source| Error::Statement { object: entry.label(), source };
     if let Some(tablespace) = &entry.tablespace {
         let statement = format!("SET default_tablespace = {}", sql::literal(tablespace));

@@ -79,6 +79,12 @@ pub struct Restore {
     /// Do not read the tables back to compare row counts and digests
     #[arg(long)]
     pub no_verify: bool,
+    /// Load a damaged archive without its damaged blocks, and say what is lost; ends with exit code 4
+    #[arg(long)]
+    pub skip_damaged: bool,
+    /// The same for an archive that was cut short, or whose header, catalog, index or footer is damaged
+    #[arg(long)]
+    pub salvage: bool,
     #[command(flatten)]
     pub connection: Connection,
     #[command(flatten)]

@@ -15,10 +15,13 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
-use pgsnap::archive::Archive;
+use pgsnap::archive::check::Damage;
+use pgsnap::archive::salvage::{self, Salvaged};
+use pgsnap::archive::{self, Archive};
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
-use pgsnap::restore::{self, RestoreOptions};
+use pgsnap::progress::{Event, Monitor};
+use pgsnap::restore::{self, Blocks, RestoreOptions, RestoreSummary};
 use pgsnap::{Class, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     let code = match done {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
-            tell_error(error.class(), Some(&error), &error.to_string(), as_json);
+            tell_error(error.class(), Some(&error), &format!("{error}{}", hint(&error)), as_json);
             error.class() as u8
         }
         Err(_) => {
@@ -59,6 +62,20 @@ fn main() -> ExitCode {
     match SIGNAL.load(Ordering::Relaxed) {
         0 => ExitCode::from(code),
         signal => ExitCode::from(128 + signal),
+    }
+}
+
+/// What helps against damage.
+fn hint(error: &Error) -> &'static str {
+    match error {
+        Error::Restore(restore::Error::Damaged { .. }) => {
+            "\n  restore --skip-damaged loads everything else and ends with exit code 4"
+        }
+        Error::Archive(archive::Error::NothingToSalvage { .. }) => "",
+        Error::Archive(_) if error.class() == Class::Damaged => {
+            "\n  inspect (without --quick) says what is left of it, restore --salvage loads that and ends with exit code 4"
+        }
+        _ => "",
     }
 }
 
@@ -108,7 +125,9 @@ fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
 
 fn run_restore(args: Restore) -> Result<u8, Error> {
     report::start_log(&args.output);
-    let archive = Arc::new(Archive::open(&args.archive)?);
+    let reporter = Arc::new(Reporter::new(&args.output));
+    let (archive, blocks, losses) = open(&args, &reporter)?;
+    let archive = Arc::new(archive);
     let mut config = config(&args.connection, None)?;
     ask_password(&mut config)?;
     let options = RestoreOptions {
@@ -116,30 +135,72 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
         owners: !args.no_owner,
         privileges: !args.no_privileges,
         verify: !args.no_verify,
+        blocks,
     };
-    let reporter = Arc::new(Reporter::new(&args.output));
     let summary = with_runtime(options.jobs, async |interrupt| {
         restore::run(&config, archive, &options, reporter.clone(), interrupt).await
     });
     reporter.finish();
     let summary = summary??;
     if args.output.wants_summary() {
-        show(&summary::restore(&summary, args.output.json))?;
+        show(&summary::restore(&summary, &losses, args.output.json))?;
     }
-    Ok(0)
+    Ok(restore_verdict(&summary, &losses, &args.output))
+}
+
+/// The archive, what is known of its blocks, and what is lost.
+fn open(args: &Restore, reporter: &Reporter) -> Result<(Archive, Blocks, Vec<Damage>), Error> {
+    if !args.skip_damaged && !args.salvage {
+        return Ok((Archive::open(&args.archive)?, Blocks::Unchecked, Vec::new()));
+    }
+    if args.archive.as_os_str() == "-" {
+        let sentence = "--skip-damaged and --salvage need a file: what comes out of a pipe is read only once";
+        return Err(pgsnap::pg::Error::Usage(sentence.to_owned()).into());
+    }
+    reporter.report(Event::Step("checking the archive".to_owned()));
+    let Salvaged { archive, damages, .. } = if args.salvage {
+        salvage::open(&args.archive, cores(), &mut |_, _| ())?
+    } else {
+        salvage::skip_damaged(Archive::open(&args.archive)?, cores(), &mut |_, _| ())
+    };
+    for damage in &damages {
+        reporter.warn(&damage.to_string());
+    }
+    let blocks = if damages.is_empty() { Blocks::Sound } else { Blocks::Incomplete };
+    Ok((archive, blocks, damages))
+}
+
+/// What was lost is said at the end, where it is seen, and by the exit code.
+fn restore_verdict(summary: &RestoreSummary, losses: &[Damage], output: &Output) -> u8 {
+    if losses.is_empty() {
+        return 0;
+    }
+    let mut message = format!(
+        "the archive is damaged in {} places: {} lost, the rest is restored",
+        losses.len(),
+        text::lost_rows(losses.iter().map(|loss| loss.rows)),
+    );
+    for entry in &summary.not_restored {
+        message += &format!("\n  not restored: {entry}");
+    }
+    tell_error(Class::Loss, None, &message, output.json);
+    Class::Loss as u8
 }
 
 fn run_inspect(args: &Inspect) -> Result<u8, Error> {
-    let archive = Archive::open(&args.archive)?;
-    let report = inspect::inspect(args, &archive);
-    show(&report.text)?;
-    for damage in &report.damages {
+    let checked = if args.quick {
+        Salvaged { archive: Archive::open(&args.archive)?, scanned: false, damages: Vec::new() }
+    } else {
+        salvage::open(&args.archive, cores(), &mut |_, _| ())?
+    };
+    show(&inspect::report(args, &checked))?;
+    for damage in &checked.damages {
         tell(&format!("pgsnap: {}", text::name(&damage.to_string())));
     }
-    if report.damages.is_empty() {
+    if checked.damages.is_empty() {
         return Ok(0);
     }
-    let message = format!("{} is damaged in {} places", args.archive.display(), report.damages.len());
+    let message = format!("{} is damaged in {} places", args.archive.display(), checked.damages.len());
     tell_error(Class::Damaged, None, &message, args.json);
     Ok(Class::Damaged as u8)
 }
@@ -170,7 +231,11 @@ fn ask_password(config: &mut ConnectConfig) -> Result<(), Error> {
 }
 
 fn jobs(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| available_parallelism().map_or(1, usize::from).min(4), usize::from)
+    asked.map_or_else(|| cores().min(4), usize::from)
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs the work on a multi-threaded runtime, with the future that resolves when a signal asks for an end.

@@ -46,6 +46,14 @@ impl Reporter {
         }
     }
 
+    /// Tells what the user should know before it goes on.
+    pub fn warn(&self, what: &str) {
+        match self.style {
+            Style::Json => tell(&json!({"type": "warning", "what": what}).to_string()),
+            _ => self.line(&format!("pgsnap: warning: {}", text::name(what))),
+        }
+    }
+
     fn line(&self, line: &str) {
         match &self.style {
             Style::Bar(bar) => bar.suspend(|| tell(line)),
