@@ -144,7 +144,7 @@ fn damage_is_noticed(packages: &Path) -> TestResult {
     let whole = std::fs::read(vector("everything")).unwrap();
     let flipped = |(place, bit)| {
         let mut flipped = whole.clone();
-        flipped[place] ^= 1 << bit;
+        flipped[place] ^= 1u8 << bit;
         flipped
     };
     let mut archives =
