@@ -149,6 +149,11 @@ fn a_footer_that_does_not_fit_is_refused() {
     refused(|footer| footer.tables = 3, "index and footer count differently");
     refused(|footer| footer.blocks = 4, "index and footer count differently");
     refused(|footer| footer.rows = 7, "index and footer count differently");
+    let header = Header::new(ID, 0).to_bytes();
+    for length in [HEADER_LEN, FOOTER_LEN - 1, FOOTER_LEN] {
+        let bytes = [&header[..], &vec![0; length - HEADER_LEN]].concat();
+        assert!(matches!(Archive::from_bytes(bytes), Err(Error::CutShort { .. })), "{length} bytes");
+    }
     let mut bytes = Parts::sound().write(|_| ());
     let place = bytes.len() - 12;
     bytes[place] ^= 1;
