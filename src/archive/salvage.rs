@@ -359,10 +359,10 @@ impl<'a> Losses<'a> {
                 let told = self.damages.iter().filter_map(|damage| damage.rows);
                 let missing = told.fold(footer.rows.saturating_sub(sound.rows), u64::saturating_sub);
                 let Footer { blocks, rows, .. } = footer;
-                let what = format!(
-                    "the index cannot be read; of {blocks} blocks with {rows} rows {} were found with {}",
-                    sound.blocks, sound.rows
-                );
+                let Index { blocks: sound, rows: sound_rows, .. } = sound;
+                let found =
+                    format!("of {blocks} blocks with {rows} rows {sound} were found with {sound_rows}");
+                let what = format!("the index cannot be read; {found}");
                 (Some(missing), what)
             }
             None => (None, format!("the end of the archive is missing: what came after byte {last} is lost")),
