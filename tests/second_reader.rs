@@ -47,6 +47,8 @@ fn content(
         name: name.to_owned(),
         transfer,
         text_reason: (transfer == Transfer::Text).then(|| "a column of type regclass".to_owned()),
+        root: None,
+        condition: None,
         columns: columns.iter().enumerate().map(column).collect(),
     };
     Content { table, blocks: blocks.to_vec(), encoding: None }

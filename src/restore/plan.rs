@@ -264,6 +264,8 @@ mod tests {
             name: "t".to_owned(),
             transfer: Transfer::Binary,
             text_reason: None,
+            root: None,
+            condition: None,
             columns: Vec::new(),
         };
         let blocks: Vec<BlockRef> = (0..4).map(|_| block(raw_len / 4)).collect();
