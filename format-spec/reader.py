@@ -164,6 +164,7 @@ def catalog(c):
     for place, found in enumerate(entries, 1):
         need(found["id"] == place, f"entry {place} has another id")
         need(all(1 <= needed < place for needed in found["dependencies"]), f"entry {place} depends on a later one")
+        need(found["table"] is None or (found["section"], found["pass"]) == ("Data", "Main"), f"rows in entry {place}")
         need(not any("\0" in text for text in [found["name"], *found["create"], *found["drop"]]), f"a NUL in entry {place}")
     for place, found in enumerate(tables):
         need(1 <= found["entry"] <= len(entries) and entries[found["entry"] - 1]["table"] == place, f"table {place} has no entry")
@@ -282,6 +283,7 @@ class Archive:
             left -= sum(2 * text if field is None else len(field) for field in columns[-1])
             if text:
                 need(not any(b"\t" in f or b"\n" in f or f == b"\\N" for f in columns[-1] if f is not None), "a text field")
+                need(width != 1 or b"\\." not in columns[-1], "a line that ends a COPY")
         cursor.end()
         need(left == 0, "the rows have another length than the block says")
         return columns
@@ -297,22 +299,18 @@ def column_fields(c, rows, left):
         bits = int.from_bytes(c.stream((rows + 7) // 8), "little")
         need(bits < 1 << rows, "a bitmap has bits beyond the last row")
         present = [bit == "1" for bit in reversed(f"{bits:0{rows}b}")]
-    n, several = sum(present), c.u8()
-    need(n > 0, "a bitmap has no bit set")
-    need(several <= 1, "the lengths of a column are not known")
-    if several:
-        lengths = list(struct.unpack(f">{n}I", c.planes(4, n)))
-    else:
-        width = int.from_bytes(c.take(4), "little")
-        need(n * width <= left, "a column is longer than the block says")
-        lengths = [width] * n
+        need(bits not in (0, (1 << rows) - 1), "a bitmap has the same bit for all rows")
+    n, form = sum(present), c.u8()
+    if form == 2:
+        fields = iter(dictionary_fields(c, n, left))
+        return [next(fields) if here else None for here in present]
+    lengths = column_lengths(c, form, n, left)
     total, encoding = sum(lengths), c.u8()
-    need(total <= left, "a column is longer than the block says")
     if encoding == 0:
         values = c.stream(total)
     elif encoding == 1:
-        need(not several, "a constant has several lengths")
-        values = c.stream(width) * n
+        need(form == 0, "a constant has several lengths")
+        values = c.stream(lengths[0]) * n
     else:
         need(encoding <= 3, "the encoding of a column is not known")
         w = c.u8()
@@ -322,9 +320,36 @@ def column_fields(c, rows, left):
             zigzag = struct.unpack(f">{total // w}{ {2: 'H', 4: 'I', 8: 'Q'}[w]}", values)
             sums = accumulate(d >> 1 if d % 2 == 0 else -(d + 1) >> 1 for d in zigzag)
             values = b"".join((value % (1 << 8 * w)).to_bytes(w, "big") for value in sums)
-    values, ends = bytes(values), accumulate(lengths)
-    fields = (values[end - length : end] for end, length in zip(ends, lengths))
+    fields = iter(cut(values, lengths))
     return [next(fields) if here else None for here in present]
+
+
+def column_lengths(c, form, count, left):
+    need(form <= 1, "the lengths of a column are not known")
+    if form == 0:
+        width = int.from_bytes(c.take(4), "little")
+        need(count * width <= left, "a column is longer than the block says")
+        return [width] * count
+    lengths = list(struct.unpack(f">{count}I", c.planes(4, count)))
+    need(len(set(lengths)) > 1, "several lengths are all the same")
+    need(sum(lengths) <= left, "a column is longer than the block says")
+    return lengths
+
+
+def dictionary_fields(c, n, left):
+    count = int.from_bytes(c.take(4), "little")
+    need(count <= min(n // 2, 1 << 16), "a dictionary has more values than it can have")
+    lengths = column_lengths(c, c.u8(), count, left)
+    values = cut(c.stream(sum(lengths)), lengths)
+    codes = c.stream(n) if count <= 256 else struct.unpack(f">{n}H", c.planes(2, n))
+    need(list(dict.fromkeys(codes)) == list(range(count)), "the values of a dictionary do not occur in their order")
+    need(sum(lengths[code] for code in codes) <= left, "a column is longer than the block says")
+    return [values[code] for code in codes]
+
+
+def cut(values, lengths):
+    values = bytes(values)
+    return [values[end - length : end] for end, length in zip(accumulate(lengths), lengths)]
 
 
 def binary_rows(columns, rows):

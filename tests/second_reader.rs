@@ -196,6 +196,25 @@ fn shapes() -> Content {
     )
 }
 
+/// Few values in many fields: of one length and of several, more than 256 of them, with NULL, as text.
+fn dictionaries() -> Vec<Content> {
+    let noise = noise(8000);
+    let picks = noise.chunks_exact(2).map(|pick| usize::from(pick[0]) * 256 + usize::from(pick[1]));
+    let picked = |most: usize| picks.clone().map(move |pick| pick % most % (pick / 7 % most + 1));
+    let word = |pick: usize| "word ".repeat(pick % 5) + &pick.to_string();
+    let words = |most| picked(most).map(word).collect::<Vec<_>>();
+    let rows = |words: &[String]| words.iter().flat_map(|word| row(&[Some(word.as_bytes())])).collect();
+    let number = |pick: usize| row(&[(pick != 3).then_some(&(-500_000 + 1000 * pick as i64).to_be_bytes())]);
+    let opaque = [(ValueKind::Opaque, Shape::Plain)];
+    let integer = [(ValueKind::Integer, Shape::Plain)];
+    let lines = words(20).iter().flat_map(|word| format!("\\\\N {word}\n\\N\n").into_bytes()).collect();
+    vec![
+        content("words", Transfer::Binary, &opaque, &[(0, rows(&words(50))), (1, rows(&words(900)))]),
+        content("numbers", Transfer::Binary, &integer, &[(0, picked(40).flat_map(number).collect())]),
+        content("lines", Transfer::Text, &opaque, &[(0, lines)]),
+    ]
+}
+
 fn contents() -> Vec<Content> {
     let opaque = |columns| vec![(ValueKind::Opaque, Shape::Plain); columns];
     let text = b"a\t\\N\tc\n\t\\\\N\t\\N\nb\\ty\tx\t\xc3\xa4\n".to_vec();
@@ -210,6 +229,7 @@ fn contents() -> Vec<Content> {
         shapes(),
     ];
     contents.extend(encodings());
+    contents.extend(dictionaries());
     contents.extend(kinds());
     contents
 }

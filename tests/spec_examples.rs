@@ -181,6 +181,8 @@ fn payloads_of_each_encoding() {
     let small = (0..12u16).map(|i| (i * 7 % 5).to_be_bytes().to_vec()).collect::<Vec<_>>();
     assert_payload("split", &binary(1), &values(&small));
     assert_payload("zstd", &binary(1), &values(&[b"to be or not to be, ".repeat(4), b"to be".to_vec()]));
+    let events = [0, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1].map(|code| [&b"login"[..], b"view"][code].to_vec());
+    assert_payload("dictionary", &binary(1), &values(&events));
     let text = table(Transfer::Text, binary(2).columns);
     assert_payload("text", &text, b"a\t\\N\nb\tx\\ty\n");
     assert_payload("no columns", &binary(0), &[0; 6]);

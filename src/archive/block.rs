@@ -186,7 +186,7 @@ fn facts(columns: &Columns, table: &Table) -> Vec<ColumnFacts> {
     let kind = |kind| if table.transfer == Transfer::Binary { kind } else { ValueKind::Opaque };
     let kinds = table.columns.iter().map(|column| kind(column.value));
     let values = columns.values().zip(kinds);
-    values.map(|((nulls, width, values), kind)| ColumnFacts::of_values(kind, nulls, width, values)).collect()
+    values.map(|(values, kind)| ColumnFacts::of_values(kind, &values)).collect()
 }
 
 impl BlockInfo {
@@ -273,5 +273,11 @@ mod tests {
             assert!(!gives(block.info, other));
         }
         assert!(!gives(BlockInfo { chunk: 1, ..block.info }, b"abc\nd\n"));
+
+        // An encoder whose own decoder finds something else.
+        let mut encoder = BlockEncoder::new(id, 1).unwrap();
+        encoder.decoder = BlockDecoder::new(ArchiveId([2; 16])).unwrap();
+        let error = encoder.encode(0, &table, position, b"abc\n").unwrap_err();
+        assert!(matches!(error, Error::NotReversible { .. }), "{error}");
     }
 }

@@ -218,12 +218,17 @@ impl Catalog {
                     "entry {place} depends on entry {bad}, which is not before it"
                 ));
             }
-            if let Some(table) = entry.table
-                && self.table(table).is_none_or(|referred| referred.entry != entry.id)
-            {
-                return contradiction(format!(
-                    "entry {place} refers to table {table}, which does not refer back"
-                ));
+            if let Some(table) = entry.table {
+                if self.table(table).is_none_or(|referred| referred.entry != entry.id) {
+                    return contradiction(format!(
+                        "entry {place} refers to table {table}, which does not refer back"
+                    ));
+                }
+                if (entry.section, entry.pass) != (Section::Data, Pass::Main) {
+                    return contradiction(format!(
+                        "entry {place} has rows and is not restored with the data"
+                    ));
+                }
             }
             let statements = entry.create.iter().chain(&entry.drop);
             let names =

@@ -3,7 +3,8 @@
 //! Encoding looks at the values and not at the types: a wrong guess costs bytes, never data. Decoding needs the number
 //! of columns and the form of the rows, nothing else.
 
-use super::parse::{Cursor, Fault};
+use super::dictionary::{Dictionary, MAX_VALUES};
+use super::parse::{Cursor, Fault, to_usize};
 use super::planes::{Width, delta, join, split, undelta};
 use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, pays, reserve, take_sample};
 use super::{Error, Transfer};
@@ -15,6 +16,7 @@ const PRESENT_BITMAP: u8 = 2;
 
 const LENGTHS_UNIFORM: u8 = 0;
 const LENGTHS_VARYING: u8 = 1;
+const DICTIONARY: u8 = 2;
 
 const PLAIN: u8 = 0;
 const CONSTANT: u8 = 1;
@@ -23,6 +25,8 @@ const DELTA_SPLIT: u8 = 3;
 
 /// Bytes of a text row's NULL.
 const TEXT_NULL: &[u8] = b"\\N";
+/// The line that would end a COPY of text.
+const TEXT_END: &[u8] = b"\\.";
 
 /// The fields of one column.
 #[derive(Default)]
@@ -34,6 +38,10 @@ struct Column {
     /// The length of each, when they have not.
     lengths: Vec<u32>,
     values: Vec<u8>,
+    /// Only when decoded from a dictionary, to which lengths and values then belong: which value each field has.
+    codes: Vec<u16>,
+    /// Where each value of the dictionary begins and ends.
+    places: Vec<(u32, u32)>,
 }
 
 /// The columns of a block, and room that is used again for the next block.
@@ -48,6 +56,8 @@ struct Scratch {
     planes: [Vec<u8>; 8],
     changed: Vec<u8>,
     sample: Vec<u8>,
+    dictionary: Dictionary,
+    other: Vec<u8>,
 }
 
 impl Columns {
@@ -68,6 +78,8 @@ impl Columns {
             column.uniform = None;
             column.lengths.clear();
             column.values.clear();
+            column.codes.clear();
+            column.places.clear();
         }
     }
 
@@ -91,12 +103,14 @@ impl Columns {
         self.rows
     }
 
-    /// Per column, after [`encode`](Self::encode) or [`decode`](Self::decode): how many fields are NULL, the width of
-    /// the others (0 when they have several), their bytes.
-    pub fn values(&self) -> impl Iterator<Item = (u64, usize, &[u8])> {
-        self.columns
-            .iter()
-            .map(|column| (column.nulls.len() as u64, column.uniform.unwrap_or(0), &column.values[..]))
+    /// The columns, after [`encode`](Self::encode) or [`decode`](Self::decode).
+    pub fn values(&self) -> impl Iterator<Item = Values<'_>> {
+        self.columns.iter().map(|column| Values {
+            nulls: column.nulls.len() as u64,
+            bytes: column.bytes(),
+            width: column.uniform.unwrap_or(0),
+            different: &column.values,
+        })
     }
 
     /// Appends the payload of a block to `out`.
@@ -135,11 +149,11 @@ impl Columns {
                 Transfer::Text => (column.nulls.len() * TEXT_NULL.len()) as u64,
             };
             left = left
-                .checked_sub(column.values.len() as u64)
+                .checked_sub(column.bytes())
                 .and_then(|left| left.checked_sub(nulls))
                 .ok_or_else(|| contradiction(cursor))?;
             if transfer == Transfer::Text {
-                column.check_text().map_err(|what| cursor.fault(what))?;
+                column.check_text(columns == 1).map_err(|what| cursor.fault(what))?;
             }
         }
         if left != 0 {
@@ -181,11 +195,24 @@ impl Columns {
     }
 }
 
+/// What there is to know of the fields of a column.
+pub(super) struct Values<'a> {
+    /// How many are NULL.
+    pub nulls: u64,
+    /// Bytes of the others.
+    pub bytes: u64,
+    /// The length of each of the others, 0 when they have several.
+    pub width: usize,
+    /// The bytes of all values, those that occur again perhaps only once, in the order in which they first occur.
+    pub different: &'a [u8],
+}
+
 /// Most bytes that the payload of a block can have.
 ///
 /// No more than `raw_len` are values. Beside them a column has a bit and four bytes of length per row. Its bytes of kinds
 /// and widths and what its streams begin with (up to five bytes each; a bitmap, four planes of lengths and four of values,
-/// or eight of values of one length) are less than 64.
+/// or eight of values of one length, or a dictionary's lengths, values and codes) are less than 64. Codes and lengths in a
+/// dictionary of half as many values as rows have four bytes per row together.
 pub(super) fn max_payload_len(columns: usize, rows: u32, raw_len: u64) -> u64 {
     let rows = u64::from(rows);
     raw_len + columns as u64 * (64 + rows.div_ceil(8) + 4 * rows)
@@ -206,6 +233,8 @@ struct Fields<'a> {
     uniform: Option<u32>,
     lengths: &'a [u32],
     values: &'a [u8],
+    codes: &'a [u16],
+    places: &'a [(u32, u32)],
 }
 
 impl<'a> Fields<'a> {
@@ -216,6 +245,13 @@ impl<'a> Fields<'a> {
         {
             self.nulls = rest;
             return None;
+        }
+        if let Some((code, rest)) = self.codes.split_first() {
+            self.codes = rest;
+            // decode checked that there is a value of that number.
+            let (start, end) = self.places.get(usize::from(*code)).copied().unwrap_or_default();
+            let value = self.values.get(to_usize(start)..to_usize(end)).unwrap_or_default();
+            return Some((end - start, value));
         }
         let length = match (self.uniform, self.lengths.split_first()) {
             (Some(length), _) => length,
@@ -240,7 +276,18 @@ impl Column {
             uniform: self.uniform.and_then(|length| u32::try_from(length).ok()),
             lengths: &self.lengths,
             values: &self.values,
+            codes: &self.codes,
+            places: &self.places,
         }
+    }
+
+    /// The bytes of the fields.
+    fn bytes(&self) -> u64 {
+        if self.codes.is_empty() {
+            return self.values.len() as u64;
+        }
+        let places = self.codes.iter().filter_map(|code| self.places.get(usize::from(*code)));
+        places.map(|(start, end)| u64::from(end - start)).sum()
     }
 
     fn encode(
@@ -250,7 +297,6 @@ impl Column {
         streams: &mut StreamEncoder,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let Scratch { planes, changed, sample } = scratch;
         if self.nulls.is_empty() {
             out.push(PRESENT_ALL);
         } else if self.lengths.is_empty() {
@@ -258,30 +304,45 @@ impl Column {
             return Ok(());
         } else {
             out.push(PRESENT_BITMAP);
-            self.write_bitmap(rows, changed);
-            streams.write(changed, false, out)?;
+            self.write_bitmap(rows, &mut scratch.changed);
+            streams.write(&scratch.changed, false, out)?;
         }
+        if let Some(width) = self.uniform {
+            let mut values = self.values.chunks_exact(width.max(1));
+            if let Some(first) = values.next()
+                && values.all(|value| value == first)
+            {
+                write_width(width, out);
+                out.push(CONSTANT);
+                return streams.write(first, false, out);
+            }
+        }
+        let start = out.len();
+        self.write_values(scratch, streams, out)?;
+        if streams.compresses() && scratch.dictionary.find(&self.lengths, &self.values) {
+            let mut other = std::mem::take(&mut scratch.other);
+            other.clear();
+            self.write_dictionary(scratch, streams, &mut other)?;
+            if other.len() < out.len() - start {
+                out.truncate(start);
+                out.extend_from_slice(&other);
+            }
+            scratch.other = other;
+        }
+        Ok(())
+    }
+
+    /// Lengths and values, one after the other.
+    fn write_values(
+        &self,
+        scratch: &mut Scratch,
+        streams: &mut StreamEncoder,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let Scratch { planes, changed, sample, .. } = scratch;
         match self.uniform {
-            Some(width) => {
-                out.push(LENGTHS_UNIFORM);
-                out.extend(u32::try_from(width).unwrap_or(u32::MAX).to_le_bytes());
-                let mut values = self.values.chunks_exact(width.max(1));
-                if let Some(first) = values.next()
-                    && values.all(|value| value == first)
-                {
-                    out.push(CONSTANT);
-                    return streams.write(first, false, out);
-                }
-            }
-            None => {
-                out.push(LENGTHS_VARYING);
-                changed.clear();
-                changed.extend(self.lengths.iter().flat_map(|length| length.to_be_bytes()));
-                split(Width::Four, changed, planes);
-                for plane in planes.iter().take(4) {
-                    streams.write(plane, false, out)?;
-                }
-            }
+            Some(width) => write_width(width, out),
+            None => write_lengths(&self.lengths, planes, changed, streams, out)?,
         }
         let (encoding, width) = self.choose(streams, planes, changed, sample)?;
         out.push(encoding);
@@ -295,6 +356,37 @@ impl Column {
         }
         for plane in planes.iter().take(usize::from(width.bytes())) {
             streams.write(plane, true, out)?;
+        }
+        Ok(())
+    }
+
+    /// The dictionary that has been found, and which of its values each field has.
+    fn write_dictionary(
+        &self,
+        scratch: &mut Scratch,
+        streams: &mut StreamEncoder,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let Scratch { planes, changed, dictionary, .. } = scratch;
+        let places = dictionary.places();
+        out.push(DICTIONARY);
+        out.extend(u32::try_from(places.len()).unwrap_or(u32::MAX).to_le_bytes());
+        match self.uniform {
+            Some(width) => write_width(width, out),
+            None => {
+                let lengths = dictionary.places().map(|place| u32::try_from(place.len()).unwrap_or(u32::MAX));
+                write_lengths(&lengths.collect::<Vec<_>>(), planes, changed, streams, out)?;
+            }
+        }
+        changed.clear();
+        for place in dictionary.places() {
+            changed.extend_from_slice(self.values.get(place).unwrap_or_default());
+        }
+        streams.write(changed, false, out)?;
+        for shift in code_shifts(places.len()) {
+            changed.clear();
+            changed.extend(dictionary.codes().iter().map(|code| (code >> shift).to_le_bytes()[0]));
+            streams.write(changed, false, out)?;
         }
         Ok(())
     }
@@ -364,7 +456,6 @@ impl Column {
         cursor: &mut Cursor,
         streams: &mut StreamDecoder,
     ) -> Result<(), Fault> {
-        let Scratch { planes, changed, .. } = scratch;
         let position = cursor.position();
         let fault = |what: &str| Fault { position, what: what.to_owned() };
         match cursor.u8()? {
@@ -375,8 +466,8 @@ impl Column {
                 return Ok(());
             }
             PRESENT_BITMAP => {
-                streams.read(cursor, bitmap_len(rows), changed)?;
-                let bits = (0u32..).step_by(8).zip(changed.iter());
+                streams.read(cursor, bitmap_len(rows), &mut scratch.changed)?;
+                let bits = (0u32..).step_by(8).zip(scratch.changed.iter());
                 let nulls = bits.flat_map(|(first, byte)| {
                     (0..8).filter(move |bit| byte >> bit & 1 == 0).map(move |bit| first + bit)
                 });
@@ -387,28 +478,19 @@ impl Column {
                     return Err(fault("a bitmap has bits beyond the last row"));
                 }
                 self.nulls.truncate(self.nulls.len() - padding);
+                if self.nulls.is_empty() || self.nulls.len() == to_usize(rows) {
+                    return Err(fault("a bitmap has the same bit for all rows"));
+                }
             }
             _ => return Err(fault("unknown kind of presence")),
         }
         let present = to_usize(rows) - self.nulls.len();
-        let length = match cursor.u8()? {
-            LENGTHS_UNIFORM => {
-                let width = to_usize(cursor.u32()?);
-                self.uniform = Some(width);
-                width as u64 * present as u64
-            }
-            LENGTHS_VARYING => {
-                read_planes(Width::Four, present * 4, changed, planes, cursor, streams)?;
-                reserve(&mut self.lengths, present, position)?;
-                self.lengths.extend(changed.as_chunks().0.iter().map(|length| u32::from_be_bytes(*length)));
-                self.lengths.iter().map(|length| u64::from(*length)).sum()
-            }
-            _ => return Err(fault("unknown kind of lengths")),
-        };
-        let length = match usize::try_from(length) {
-            Ok(length) if length as u64 <= limit => length,
-            _ => return Err(fault("the lengths of the fields and the length of the rows do not agree")),
-        };
+        let form = cursor.u8()?;
+        if form == DICTIONARY {
+            return self.read_dictionary(present, limit, scratch, cursor, streams);
+        }
+        let length = self.read_lengths(form, present, limit, scratch, cursor, streams)?;
+        let Scratch { planes, changed, .. } = scratch;
         let position = cursor.position();
         let fault = |what: &str| Fault { position, what: what.to_owned() };
         match cursor.u8()? {
@@ -438,22 +520,134 @@ impl Column {
         Ok(())
     }
 
-    /// Fields of a text row that would change its meaning; the encoder never sees such.
-    fn check_text(&self) -> Result<(), &'static str> {
+    /// Reads the lengths of `count` values that have at most `limit` bytes together; returns how many they have.
+    fn read_lengths(
+        &mut self,
+        form: u8,
+        count: usize,
+        limit: u64,
+        scratch: &mut Scratch,
+        cursor: &mut Cursor,
+        streams: &mut StreamDecoder,
+    ) -> Result<usize, Fault> {
+        let Scratch { planes, changed, .. } = scratch;
+        let position = cursor.position();
+        let fault = |what: &str| Fault { position, what: what.to_owned() };
+        let length = match form {
+            LENGTHS_UNIFORM => {
+                let width = to_usize(cursor.u32()?);
+                self.uniform = Some(width);
+                width as u64 * count as u64
+            }
+            LENGTHS_VARYING => {
+                read_planes(Width::Four, count * 4, changed, planes, cursor, streams)?;
+                reserve(&mut self.lengths, count, position)?;
+                self.lengths.extend(changed.as_chunks().0.iter().map(|length| u32::from_be_bytes(*length)));
+                if self.lengths.iter().all(|length| Some(length) == self.lengths.first()) {
+                    return Err(fault("several lengths are all the same"));
+                }
+                self.lengths.iter().map(|length| u64::from(*length)).sum()
+            }
+            _ => return Err(fault("unknown kind of lengths")),
+        };
+        match usize::try_from(length) {
+            Ok(length) if length as u64 <= limit => Ok(length),
+            _ => Err(fault("the lengths of the fields and the length of the rows do not agree")),
+        }
+    }
+
+    /// Reads a dictionary and the codes of `count` fields.
+    fn read_dictionary(
+        &mut self,
+        count: usize,
+        limit: u64,
+        scratch: &mut Scratch,
+        cursor: &mut Cursor,
+        streams: &mut StreamDecoder,
+    ) -> Result<(), Fault> {
+        let position = cursor.position();
+        let fault = |what: &str| Fault { position, what: what.to_owned() };
+        let different = to_usize(cursor.u32()?);
+        if different > MAX_VALUES.min(count / 2) {
+            return Err(fault("a dictionary has more values than it can have"));
+        }
+        let form = cursor.u8()?;
+        let length = self.read_lengths(form, different, limit, scratch, cursor, streams)?;
+        streams.read(cursor, length, &mut self.values)?;
+        reserve(&mut self.places, different, position)?;
+        let mut end = 0;
+        for number in 0..different {
+            let width = self.uniform.and_then(|width| u32::try_from(width).ok());
+            let start = end;
+            end += width.or_else(|| self.lengths.get(number).copied()).unwrap_or(0);
+            self.places.push((start, end));
+        }
+        reserve(&mut self.codes, count, position)?;
+        self.codes.resize(count, 0);
+        for shift in code_shifts(different) {
+            streams.read(cursor, count, &mut scratch.changed)?;
+            for (code, byte) in self.codes.iter_mut().zip(&scratch.changed) {
+                *code |= u16::from(*byte) << shift;
+            }
+        }
+        let mut seen = 0;
+        for code in self.codes.iter().map(|code| usize::from(*code)) {
+            if code > seen {
+                return Err(fault("the values of a dictionary are not in the order in which they occur"));
+            }
+            seen += usize::from(code == seen);
+        }
+        if seen == different { Ok(()) } else { Err(fault("a dictionary has other values than the fields")) }
+    }
+
+    /// Fields of a text row, of which they may be `alone`, that would change its meaning; the encoder never sees such.
+    fn check_text(&self, alone: bool) -> Result<(), &'static str> {
         if self.values.iter().any(|byte| matches!(byte, b'\t' | b'\n')) {
             return Err("a text field contains a tab or a line end");
         }
-        let mut fields = Fields { nulls: &[], ..self.fields() };
+        let mut fields = Fields { nulls: &[], codes: &[], ..self.fields() };
         let count = if self.uniform.is_some() {
             self.values.len() / self.uniform.unwrap_or(0).max(1)
         } else {
             self.lengths.len()
         };
-        if (0..count).any(|_| fields.next(0).is_some_and(|(_, value)| value == TEXT_NULL)) {
-            return Err("a text field that is not NULL reads as NULL");
+        for (_, value) in (0..count).filter_map(|_| fields.next(0)) {
+            if value == TEXT_NULL {
+                return Err("a text field that is not NULL reads as NULL");
+            }
+            if alone && value == TEXT_END {
+                return Err("a line of text would end a COPY");
+            }
         }
         Ok(())
     }
+}
+
+/// How far each plane of codes is shifted, from the highest.
+fn code_shifts(values: usize) -> impl Iterator<Item = u32> {
+    [8, 0].into_iter().skip(usize::from(values <= 1 << 8))
+}
+
+fn write_width(width: usize, out: &mut Vec<u8>) {
+    out.push(LENGTHS_UNIFORM);
+    out.extend(u32::try_from(width).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn write_lengths(
+    lengths: &[u32],
+    planes: &mut [Vec<u8>; 8],
+    changed: &mut Vec<u8>,
+    streams: &mut StreamEncoder,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    out.push(LENGTHS_VARYING);
+    changed.clear();
+    changed.extend(lengths.iter().flat_map(|length| length.to_be_bytes()));
+    split(Width::Four, changed, planes);
+    for plane in planes.iter().take(4) {
+        streams.write(plane, false, out)?;
+    }
+    Ok(())
 }
 
 /// Replaces `values` by `length` bytes that are stored as planes.
@@ -478,9 +672,4 @@ fn read_planes(
 
 fn bitmap_len(rows: u32) -> usize {
     to_usize(rows.div_ceil(8))
-}
-
-/// Lossless: pgsnap runs on machines with at least 32 bits.
-fn to_usize(number: u32) -> usize {
-    number.try_into().unwrap_or(usize::MAX)
 }

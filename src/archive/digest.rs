@@ -147,6 +147,7 @@ mod tests {
         let row = b"\0\x02\0\0\0\x01a\xff\xff\xff\xff";
         let plain = digest(&table(Transfer::Binary, &[Shape::Plain, Shape::Plain]), row);
         assert_eq!(plain.to_string(), format!("{:032x}", xxh3_128(row)));
+        assert_eq!(format!("{plain:?}"), format!("Digest({plain})"));
         let rewritten = table(Transfer::Binary, &[Shape::Plain, Shape::Array(Box::new(Shape::Plain))]);
         assert_eq!(digest(&rewritten, row), plain);
         assert_eq!(digest(&table(Transfer::Text, &[Shape::Plain, Shape::Plain]), b"a\t\\N\n"), plain);

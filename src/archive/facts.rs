@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ValueKind;
+use super::columns::Values;
 
 /// Facts about the values of one column, in a block or in a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,13 +20,14 @@ pub struct ColumnFacts {
 }
 
 impl ColumnFacts {
-    /// Facts of a column whose values stand one after the other, each of `width` bytes.
-    pub(super) fn of_values(kind: ValueKind, nulls: u64, width: usize, values: &[u8]) -> Self {
-        let mut facts = ColumnFacts { nulls, bytes: values.len() as u64, min: None, max: None };
+    /// Facts of a column of a block.
+    pub(super) fn of_values(kind: ValueKind, values: &Values) -> Self {
+        let Values { nulls, bytes, width, different } = *values;
+        let mut facts = ColumnFacts { nulls, bytes, min: None, max: None };
         if width == 0 || kind == ValueKind::Opaque {
             return facts;
         }
-        let mut keyed = values.chunks_exact(width).map(|value| Some((kind.key(value)?, value)));
+        let mut keyed = different.chunks_exact(width).map(|value| Some((kind.key(value)?, value)));
         let Some(Some(first)) = keyed.next() else { return facts };
         let (mut min, mut max) = (first, first);
         for value in keyed {
@@ -65,9 +67,13 @@ impl ColumnFacts {
 mod tests {
     use super::*;
 
+    fn of_values(kind: ValueKind, nulls: u64, width: usize, different: &[u8]) -> ColumnFacts {
+        ColumnFacts::of_values(kind, &Values { nulls, bytes: different.len() as u64, width, different })
+    }
+
     fn integers(values: &[i32], nulls: u64) -> ColumnFacts {
         let bytes = values.iter().flat_map(|value| value.to_be_bytes()).collect::<Vec<_>>();
-        ColumnFacts::of_values(ValueKind::Integer, nulls, 4, &bytes)
+        of_values(ValueKind::Integer, nulls, 4, &bytes)
     }
 
     #[test]
@@ -83,13 +89,13 @@ mod tests {
 
     #[test]
     fn a_width_that_the_kind_does_not_have_leaves_no_minimum() {
-        let odd = ColumnFacts::of_values(ValueKind::Integer, 0, 3, &[1, 2, 3]);
+        let odd = of_values(ValueKind::Integer, 0, 3, &[1, 2, 3]);
         assert_eq!((odd.min.clone(), odd.max.clone(), odd.bytes), (None, None, 3));
         for order in [[&odd, &integers(&[1], 0)], [&integers(&[1], 0), &odd]] {
             let mut facts = ColumnFacts::default();
             order.into_iter().for_each(|block| facts.merge(ValueKind::Integer, block));
             assert_eq!((facts.min, facts.max, facts.bytes), (None, None, 7));
         }
-        assert_eq!(ColumnFacts::of_values(ValueKind::Opaque, 0, 4, &[1, 2, 3, 4]).min, None);
+        assert_eq!(of_values(ValueKind::Opaque, 0, 4, &[1, 2, 3, 4]).min, None);
     }
 }

@@ -56,14 +56,7 @@ pub(super) fn encode<T: Serialize + DeserializeOwned + PartialEq>(
 ) -> Result<Vec<u8>, Error> {
     let what = content.name();
     let raw = wire::encode(value).map_err(|message| Error::Serialize { what, message })?;
-    let raw_len = raw.len() as u64;
-    if raw_len > MAX_FRAME_RAW_LEN {
-        return Err(Error::Limit {
-            what: format!("the length of the {what}"),
-            found: raw_len,
-            limit: MAX_FRAME_RAW_LEN,
-        });
-    }
+    check_length(what, raw.len() as u64)?;
     // What compresses too well would be taken for an attack; nothing takes too much memory when it is only stored.
     for level in [LEVEL, 0] {
         let frame = pack(id, content, &raw, level)?;
@@ -72,6 +65,15 @@ pub(super) fn encode<T: Serialize + DeserializeOwned + PartialEq>(
         }
     }
     Err(Error::Serialize { what, message: "what was written is not what it was made of".to_owned() })
+}
+
+fn check_length(what: &'static str, found: u64) -> Result<(), Error> {
+    let limit = MAX_FRAME_RAW_LEN;
+    if found > limit {
+        Err(Error::Limit { what: format!("the length of the {what}"), found, limit })
+    } else {
+        Ok(())
+    }
 }
 
 /// The frame around `raw`.
@@ -212,6 +214,33 @@ mod tests {
         assert!(frame.len() > 3 << 20);
         let (back, end) = decode::<Vec<u64>>(ID, Content::Index, &frame, 0, frame.len()).unwrap();
         assert_eq!((back, end), (facts, frame.len()));
+    }
+
+    #[test]
+    fn a_frame_has_a_limit() {
+        assert!(check_length("index", 1 << 30).is_ok());
+        let error = check_length("index", (1 << 30) + 1).unwrap_err().to_string();
+        assert_eq!(error, "the length of the index has 1073741825, the archive format allows 1073741824");
+    }
+
+    #[test]
+    fn what_does_not_come_back_is_noticed() {
+        #[derive(Serialize, serde::Deserialize)]
+        struct Odd(u8);
+        impl PartialEq for Odd {
+            fn eq(&self, _: &Odd) -> bool {
+                false
+            }
+        }
+        let error = encode(ID, Content::Index, &Odd(1)).unwrap_err().to_string();
+        assert_eq!(error, "cannot serialize the index: what was written is not what it was made of");
+    }
+
+    #[test]
+    fn a_frame_of_another_kind_is_refused() {
+        let frame = encode(ID, Content::Index, &7u64).unwrap();
+        let error = decode::<u64>(ID, Content::Catalog, &frame, 0, frame.len()).unwrap_err().to_string();
+        assert_eq!(error, "the archive is damaged at offset 0: no catalog here");
     }
 
     #[test]

@@ -149,6 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn every_damaged_byte_is_noticed() {
+        for position in 0..HEADER_LEN {
+            let mut bytes = header().to_bytes();
+            bytes[position] ^= 1;
+            let error = Header::parse(&bytes).unwrap_err().to_string();
+            assert_eq!(position >= MAGIC.len(), error.contains("the checksum of the header"), "{error}");
+        }
+    }
+
+    #[test]
+    fn ids_are_random() {
+        assert_ne!(ArchiveId::random().unwrap(), ArchiveId::random().unwrap());
+    }
+
+    #[test]
     fn minor_versions_are_read_and_major_versions_refused() {
         let newer = Header { minor: 9, ..header() };
         assert_eq!(Header::parse(&newer.to_bytes()).unwrap(), newer);

@@ -22,9 +22,6 @@ impl Bytes {
             return Err(Error::NotAFile { path: path.to_owned() });
         }
         let file = File::open(path).map_err(failed)?;
-        if !file.metadata().map_err(failed)?.is_file() {
-            return Err(Error::NotAFile { path: path.to_owned() });
-        }
         map_file(&file).map(Bytes::Map).map_err(failed)
     }
 }

@@ -9,6 +9,7 @@ mod block;
 mod catalog;
 pub mod check;
 mod columns;
+mod dictionary;
 mod digest;
 mod error;
 mod facts;
@@ -27,6 +28,8 @@ mod value;
 mod wire;
 mod writer;
 
+#[cfg(test)]
+mod forged_tests;
 #[cfg(test)]
 mod tests;
 

@@ -102,3 +102,8 @@ impl<'a> Cursor<'a> {
         }
     }
 }
+
+/// Lossless: pgsnap runs on machines with at least 32 bits.
+pub(super) fn to_usize(number: u32) -> usize {
+    number.try_into().unwrap_or(usize::MAX)
+}

@@ -267,6 +267,45 @@ mod tests {
     }
 
     #[test]
+    fn oids_are_looked_for_only_where_there_are_some() {
+        let array = || Box::new(Shape::Array(Box::new(Shape::Plain)));
+        let plain = || Box::new(Shape::Plain);
+        for (shape, has) in [
+            (Shape::Plain, false),
+            (Shape::Array(plain()), true),
+            (Shape::Composite(vec![]), true),
+            (Shape::Range(plain()), false),
+            (Shape::Range(array()), true),
+            (Shape::Multirange(plain()), false),
+            (Shape::Multirange(array()), true),
+        ] {
+            assert_eq!(shape.has_oids(), has, "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn a_bound_is_there_unless_a_flag_says_otherwise() {
+        let range = Shape::Range(Box::new(Shape::Array(Box::new(Shape::Plain))));
+        // Inclusive, empty, infinite, null: how many bounds there are.
+        for (flags, bounds) in [
+            (0x00, 2),
+            (0x06, 2),
+            (0x01, 0),
+            (0x08, 1),
+            (0x20, 1),
+            (0x10, 1),
+            (0x40, 1),
+            (0x18, 0),
+            (0x60, 0),
+        ] {
+            let value = |oid| [&[flags][..], &field(&array(oid, &[])).repeat(bounds)].concat();
+            assert_eq!(cleared(&range, &value(5)), value(0), "{flags:#x}");
+            let longer = [&value(5)[..], &field(&array(5, &[]))].concat();
+            assert_eq!(cleared(&range, &longer), longer, "{flags:#x}");
+        }
+    }
+
+    #[test]
     fn malformed_values_stay_as_they_are() {
         let value = nested(90001, [25, 90002, 90003], 90004);
         for end in 0..value.len() {
@@ -274,6 +313,11 @@ mod tests {
         }
         let longer = [&value[..], &[0]].concat();
         assert_eq!(cleared(&nested_shape(), &longer), longer);
+        // One field less and one more than the type has.
+        for fields in [1, 3] {
+            let other = composite(&vec![(5, field(b"a")); fields]);
+            assert_eq!(cleared(&Shape::Composite(vec![Shape::Plain, Shape::Plain]), &other), other);
+        }
         let huge = [6u32, 0, 1, u32::MAX >> 1, 1, u32::MAX >> 1, 1].map(u32::to_be_bytes).concat();
         assert_eq!(cleared(&Shape::Array(Box::new(Shape::Plain)), &huge), huge);
     }
@@ -282,16 +326,23 @@ mod tests {
     fn shapes_travel_flat_and_deep_ones_are_refused() {
         let bytes = wire::encode(&nested_shape()).unwrap();
         assert_eq!(wire::decode::<Shape>(&bytes, 1 << 10), Ok(nested_shape()));
-        let mut deep = Shape::Plain;
-        for _ in 0..MAX_DEPTH {
-            deep = Shape::Array(Box::new(deep));
+        let flat = [Shape::Multirange(Box::new(Shape::Plain)), Shape::Composite(vec![]), Shape::Plain];
+        let flat = Shape::Composite(flat.to_vec());
+        assert_eq!(wire::decode::<Shape>(&wire::encode(&flat).unwrap(), 1 << 10), Ok(flat));
+        let refused = |bytes: &[u8], reason: &str| {
+            let error = wire::decode::<Shape>(bytes, 1 << 16).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        };
+        for (wrap, tag) in [(Shape::Array as fn(_) -> _, 1), (Shape::Range, 3), (Shape::Multirange, 4)] {
+            let nest = |depth| (1..depth).fold(Shape::Plain, |inner, _| wrap(Box::new(inner)));
+            let bytes = wire::encode(&nest(MAX_DEPTH)).unwrap();
+            assert_eq!(wire::decode::<Shape>(&bytes, 1 << 16), Ok(nest(MAX_DEPTH)));
+            assert!(wire::encode(&nest(MAX_DEPTH + 1)).is_err());
+            let mut nodes = vec![tag; 200];
+            (nodes[0], nodes[199]) = (199, 0);
+            refused(&nodes, "nest deeper than 64");
         }
-        assert!(wire::encode(&deep).is_err());
-        let mut nodes = vec![1u8; 200];
-        nodes[0] = 199;
-        nodes[199] = 0;
-        assert!(wire::decode::<Shape>(&nodes, 1 << 10).is_err());
-        assert!(wire::decode::<Shape>(&[1, 1], 1 << 10).is_err());
-        assert!(wire::decode::<Shape>(&[2, 0, 0], 1 << 10).is_err());
+        refused(&[1, 1], "a shape is cut short");
+        refused(&[2, 0, 0], "a shape has parts left over");
     }
 }

@@ -134,10 +134,8 @@ pub(super) struct StreamDecoder {
 
 impl StreamDecoder {
     pub fn new() -> Result<Self, Error> {
-        match Decompressor::new() {
-            Ok(decompressor) => Ok(StreamDecoder { decompressor }),
-            Err(source) => Err(Error::Compression { what: "starting zstd", source }),
-        }
+        let failed = |source| Error::Compression { what: "starting zstd", source };
+        Ok(StreamDecoder { decompressor: Decompressor::new().map_err(failed)? })
     }
 
     /// Replaces `out` by the stream at `cursor`, which is `length` bytes long. The caller has capped `length`.
@@ -255,5 +253,12 @@ mod tests {
         let frame = &good[5..];
         let two = [&[ZSTD][..], &(2 * frame.len() as u32).to_le_bytes(), frame, frame].concat();
         assert!(read(&two, 2 * text.len()).is_err(), "two frames");
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_an_error() {
+        let fault = reserve(&mut Vec::<u32>::new(), usize::MAX, 7).unwrap_err();
+        assert_eq!(fault.position, 7);
+        assert!(fault.what.starts_with("not enough memory for 18446744073709551615 "), "{}", fault.what);
     }
 }

@@ -7,9 +7,9 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use super::check::{Depth, check};
 use super::*;
 
-const ID: ArchiveId = ArchiveId([0x5a; 16]);
+pub(super) const ID: ArchiveId = ArchiveId([0x5a; 16]);
 
-fn table(transfer: Transfer, columns: usize) -> Table {
+pub(super) fn table(transfer: Transfer, columns: usize) -> Table {
     let column = Column {
         name: "c".to_owned(),
         type_name: "t".to_owned(),
@@ -26,7 +26,7 @@ fn table(transfer: Transfer, columns: usize) -> Table {
     }
 }
 
-fn binary(rows: &[Vec<Option<Vec<u8>>>]) -> Vec<u8> {
+pub(super) fn binary(rows: &[Vec<Option<Vec<u8>>>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for row in rows {
         bytes.extend((row.len() as i16).to_be_bytes());
@@ -114,6 +114,7 @@ fn shapes_of_tables_at_the_edge() {
     round_trip(&table(Transfer::Binary, 1), &column([vec![], vec![1; 70_000], vec![]].into_iter()));
     round_trip(&table(Transfer::Text, 3), b"a\t\\N\t\n\\N\tb\\tc\t\\\\N\n\t\t\n");
     round_trip(&table(Transfer::Text, 1), b"\n\\N\n\n");
+    round_trip(&table(Transfer::Text, 2), b"\\.\tx\nx\t\\.\n");
 }
 
 #[test]
@@ -144,6 +145,21 @@ fn level_0_may_take_more_than_text_rows() {
 }
 
 #[test]
+fn a_long_row_comes_back_and_changes_nothing_for_the_next() {
+    let table = table(Transfer::Binary, 1);
+    let noise = (0..(65 << 20) / 8).flat_map(|i| noise(i).to_be_bytes()).collect();
+    let (long, short) = (column([noise].into_iter()), column([vec![1, 2, 3]].into_iter()));
+    let mut encoder = BlockEncoder::new(ID, 1).unwrap();
+    let mut decoder = BlockDecoder::new(ID).unwrap();
+    let mut out = Vec::new();
+    for rows in [&long, &short] {
+        let block = encoder.encode(0, &table, POSITION, rows).unwrap();
+        assert_eq!(decoder.decode(&table, &block.bytes, &mut out).unwrap(), block.info);
+        assert!(out == *rows);
+    }
+}
+
+#[test]
 fn what_is_no_block_of_rows_is_refused() {
     let mut encoder = BlockEncoder::new(ID, 1).unwrap();
     let mut encode = |table: &Table, rows: &[u8]| encoder.encode(0, table, POSITION, rows).unwrap_err();
@@ -165,7 +181,7 @@ fn facts_of_a_block() {
 }
 
 /// A payload of hostile bytes with right checksums.
-fn block_of(payload: &[u8], rows: u32, raw_len: u64) -> Vec<u8> {
+pub(super) fn block_of(payload: &[u8], rows: u32, raw_len: u64) -> Vec<u8> {
     let mut bytes = block::BLOCK_MARKER.to_vec();
     for number in [0, 0, 0, rows] {
         bytes.extend(u32::to_le_bytes(number));
@@ -196,23 +212,77 @@ fn hostile_payloads_are_refused_with_right_checksums() {
         ("too long", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7], 1, (1 << 31) + 1)),
         ("length -1", binary(&[1, 0, 0xff, 0xff, 0xff, 0xff, 1, 2, 7], 1, 7)),
         ("unknown presence", binary(&[3, 0, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
-        ("unknown lengths", binary(&[1, 2, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
+        ("unknown lengths", binary(&[1, 3, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
         ("unknown encoding", binary(&[1, 0, 1, 0, 0, 0, 9, 2, 7], 1, 7)),
         ("unknown width", binary(&[1, 0, 1, 0, 0, 0, 2, 3, 2, 7], 1, 7)),
         ("bytes left over", binary(&[1, 0, 1, 0, 0, 0, 1, 2, 7, 0], 1, 7)),
         ("cut short", binary(&[1, 0, 1, 0, 0, 0, 1, 2], 1, 7)),
         ("bitmap beyond the rows", binary(&[2, 2, 3, 0, 1, 0, 0, 0, 1, 2, 7], 1, 7)),
+        ("a bitmap without a bit", binary(&[2, 2, 0, 0, 0, 0, 0, 0, 0], 1, 6)),
+        ("a bitmap of all bits", binary(&[2, 2, 1, 0, 1, 0, 0, 0, 0, 0, 7], 1, 7)),
+        ("several lengths that are one", binary(&[1, 1, 2, 0, 2, 0, 2, 0, 2, 1, 0, 0, 7, 8], 2, 14)),
+        ("more values than half the fields", binary(&dictionary(2, &[7, 8], &[0, 1, 0]), 3, 21)),
+        ("a value that does not occur", binary(&dictionary(2, &[7, 8], &[0, 0, 0, 0]), 4, 28)),
+        ("a value that is not there", binary(&dictionary(2, &[7, 8], &[0, 1, 2, 0]), 4, 28)),
+        ("values in another order", binary(&dictionary(2, &[7, 8], &[1, 0, 1, 0]), 4, 28)),
+        ("no values for the fields", binary(&dictionary(0, &[], &[0, 0]), 2, 14)),
+        ("a dictionary in a dictionary", binary(&[1, 2, 1, 0, 0, 0, 2, 1, 0, 0, 0], 4, 28)),
+        ("values longer than the rows", binary(&dictionary(2, &[7, 8], &[0, 1, 0, 1]), 4, 24)),
+        ("values shorter than the rows", binary(&dictionary(2, &[7, 8], &[0, 1, 0, 1]), 4, 29)),
         ("a constant of several lengths", binary(&[1, 1, 2, 0, 2, 0, 2, 0, 2, 1, 1, 2, 7], 1, 7)),
         ("groups that are not whole", binary(&[1, 0, 1, 0, 0, 0, 2, 2, 2, 7, 2, 7], 1, 7)),
         ("a tab in text", decode(Transfer::Text, 1, &[1, 0, 1, 0, 0, 0, 1, 2, b'\t'], 1, 2)),
         ("a line end in text", decode(Transfer::Text, 1, &[1, 0, 1, 0, 0, 0, 1, 2, b'\n'], 1, 2)),
+        ("a line that ends a COPY", decode(Transfer::Text, 1, &[1, 0, 2, 0, 0, 0, 0, 0, b'\\', b'.'], 1, 3)),
         ("a NULL that is none", decode(Transfer::Text, 1, &[1, 0, 2, 0, 0, 0, 0, 0, b'\\', b'N'], 1, 3)),
     ] {
         assert!(result.is_err(), "{name}");
     }
 }
 
-fn entry(id: u32, table: Option<u32>) -> Entry {
+/// The payload of a column of values of one byte.
+fn dictionary(count: u8, values: &[u8], codes: &[u8]) -> Vec<u8> {
+    let stored = |bytes: &[u8]| if bytes.is_empty() { vec![] } else { [&[0], bytes].concat() };
+    [vec![1, 2, count, 0, 0, 0, 0, 1, 0, 0, 0], stored(values), stored(codes)].concat()
+}
+
+#[test]
+fn the_payload_of_a_dictionary_by_hand() {
+    let (table, mut out) = (table(Transfer::Binary, 1), Vec::new());
+    let block = block_of(&dictionary(2, &[7, 8], &[0, 1, 1, 0]), 4, 28);
+    BlockDecoder::new(ID).unwrap().decode(&table, &block, &mut out).unwrap();
+    assert_eq!(out, column([7, 8, 8, 7].into_iter().map(|value| vec![value])));
+    let (text, columns) = (Table { transfer: Transfer::Text, ..table.clone() }, [&b"ab"[..], b"\\N", b"a\t"]);
+    for (values, sound) in columns.into_iter().zip([true, false, false]) {
+        let payload = [&[1, 2, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0][..], values, &[2, 0]].concat();
+        let result = BlockDecoder::new(ID).unwrap().decode(&text, &block_of(&payload, 2, 6), &mut out);
+        assert_eq!(result.is_ok(), sound, "{values:?}");
+    }
+}
+
+#[test]
+fn few_values_make_a_dictionary() {
+    let plain = table(Transfer::Binary, 1);
+    let form = |block: &EncodedBlock| block.bytes[block::BLOCK_HEADER_LEN + 1];
+    for values in [3, 256, 257, 1000] {
+        let words = (0..20_000).map(|i| format!("word {:x}", noise(noise(i) % values)).into_bytes());
+        let block = round_trip(&plain, &column(words));
+        assert_eq!(form(&block), 2, "{values} values");
+        assert!(block.bytes.len() < 20_000 * 7 / 5 + 20 * values as usize);
+    }
+    let integers = (0..20_000u64).map(|i| (noise(noise(i) % 50) as i32).to_be_bytes().to_vec());
+    let block = round_trip(&plain, &column(integers.clone()));
+    assert_eq!(form(&block), 2);
+    let mut sorted = integers.map(|value| i32::from_be_bytes(value.try_into().unwrap())).collect::<Vec<_>>();
+    sorted.sort_unstable();
+    let bound = |value: Option<&i32>| value.map(|value| value.to_be_bytes().to_vec());
+    assert_eq!((&block.facts[0].min, &block.facts[0].max), (&bound(sorted.first()), &bound(sorted.last())));
+    let lines = (0..9000u64).map(|i| ["\\\\N\n", "\\N\n", "x\n"][noise(i) as usize % 3]).collect::<String>();
+    let block = round_trip(&table(Transfer::Text, 1), lines.as_bytes());
+    assert_eq!(block.facts[0].bytes, block.info.raw_len - 9000 - 2 * block.facts[0].nulls);
+}
+
+pub(super) fn entry(id: u32, table: Option<u32>) -> Entry {
     Entry {
         id,
         kind: if table.is_some() { "TABLE DATA" } else { "KIND OF THE FUTURE" }.to_owned(),
@@ -232,7 +302,7 @@ fn entry(id: u32, table: Option<u32>) -> Entry {
     }
 }
 
-fn catalog() -> Catalog {
+pub(super) fn catalog() -> Catalog {
     let tables = vec![
         Table { entry: 2, ..table(Transfer::Binary, 1) },
         Table { entry: 3, name: "empty".to_owned(), ..table(Transfer::Text, 2) },
@@ -313,6 +383,8 @@ fn a_catalog_that_contradicts_itself_is_refused() {
     assert!(refused(|catalog| catalog.entries[1].table = None));
     assert!(refused(|catalog| catalog.entries[0].table = Some(0)));
     assert!(refused(|catalog| catalog.entries[0].table = Some(9)));
+    assert!(refused(|catalog| catalog.entries[1].section = Section::PreData));
+    assert!(refused(|catalog| catalog.entries[1].pass = Pass::Acl));
     assert!(refused(|catalog| catalog.tables[0].entry = 0));
     assert!(refused(|catalog| catalog.tables[0].entry = 9));
     assert!(refused(|catalog| catalog.entries[0].create = vec!["SELECT '\0'".to_owned()]));

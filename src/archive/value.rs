@@ -190,8 +190,11 @@ mod tests {
         assert_eq!(timestamp(0), "2000-01-01 00:00:00");
         assert_eq!(timestamp(-1), "1999-12-31 23:59:59.999999");
         assert_eq!(timestamp(i64::MAX), "infinity");
+        assert_eq!(timestamp(i64::MIN), "-infinity");
         assert_eq!(ValueKind::Timestamptz.render(&1_500_000i64.to_be_bytes()), "2000-01-01 00:00:01.500+00");
         assert_eq!(ValueKind::Integer.render(&(-5i16).to_be_bytes()), "-5");
+        assert_eq!(ValueKind::Integer.render(&(-70_000i32).to_be_bytes()), "-70000");
+        assert_eq!(ValueKind::Integer.render(&(1i64 << 40).to_be_bytes()), "1099511627776");
         assert_eq!(ValueKind::Float.render(&1.5f32.to_be_bytes()), "1.5");
         assert_eq!(ValueKind::Float.render(&f64::NAN.to_be_bytes()), "NaN");
         assert_eq!(ValueKind::Float.render(&f64::NEG_INFINITY.to_be_bytes()), "-Infinity");

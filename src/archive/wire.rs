@@ -278,6 +278,7 @@ mod tests {
         assert!(read::<String>(&[1, 0xff]).is_err());
         assert!(read::<Option<u8>>(&[2, 0]).is_err());
         assert!(read::<Case>(&[4]).is_err());
+        assert_eq!(read::<bool>(&[1]), Err("a type that format-spec/wire.md does not have".to_owned()));
     }
 
     #[test]

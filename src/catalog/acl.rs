@@ -29,6 +29,8 @@ pub(super) struct Acl {
     actual: Vec<Item>,
     /// Whether the difference is taken from nothing instead of the default (default privileges of a schema).
     from_nothing: bool,
+    /// Whether every privilege is named: the default need not hold all that there are.
+    by_name: bool,
 }
 
 /// What privileges are granted on.
@@ -84,6 +86,15 @@ pub(super) fn query() -> Query {
             SELECT 1247, t.oid, 0, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner)
             FROM pg_catalog.pg_type t WHERE t.oid >= 16384 AND t.typacl IS NOT NULL
             UNION ALL
+            SELECT 2612, l.oid, 0, NULL, l.lanowner, l.lanacl, pg_catalog.acldefault('l', l.lanowner)
+            FROM pg_catalog.pg_language l WHERE l.oid >= 16384 AND l.lanacl IS NOT NULL
+            UNION ALL
+            SELECT 2328, w.oid, 0, NULL, w.fdwowner, w.fdwacl, pg_catalog.acldefault('F', w.fdwowner)
+            FROM pg_catalog.pg_foreign_data_wrapper w WHERE w.oid >= 16384 AND w.fdwacl IS NOT NULL
+            UNION ALL
+            SELECT 1417, s.oid, 0, NULL, s.srvowner, s.srvacl, pg_catalog.acldefault('S', s.srvowner)
+            FROM pg_catalog.pg_foreign_server s WHERE s.oid >= 16384 AND s.srvacl IS NOT NULL
+            UNION ALL
             SELECT 2615, n.oid, 0, NULL, n.nspowner, n.nspacl, pg_catalog.acldefault('n', n.nspowner)
             FROM pg_catalog.pg_namespace n
             WHERE n.oid >= 16384 AND n.nspname <> 'public' AND n.nspacl IS NOT NULL
@@ -134,6 +145,11 @@ impl Acl {
         Acl { from_nothing: true, ..Acl::default() }
     }
 
+    /// An ACL whose default is what initdb or an extension left.
+    pub(super) fn from_initial() -> Self {
+        Acl { by_name: true, ..Acl::default() }
+    }
+
     /// Adds a privilege from a row with [`ITEMS`]; the rows of an item follow each other.
     pub(super) fn add(&mut self, row: &Row) -> Result<(), Error> {
         let grantor = row.text("grantor")?.to_owned();
@@ -157,6 +173,7 @@ impl Acl {
     pub(super) fn statements(&self, target: Target<'_>) -> Vec<String> {
         let complete: BTreeSet<&str> = match target.column {
             Some(_) => COLUMN_PRIVILEGES.into(),
+            None if self.by_name => BTreeSet::new(),
             None => {
                 self.default.iter().flat_map(|item| &item.privileges).map(|(name, _)| name.as_str()).collect()
             }
@@ -166,7 +183,8 @@ impl Acl {
         for item in base.iter().filter(|item| !self.actual.contains(item)) {
             // ALL, although the default may hold less: up to 14 a new database's schema public grants more than it.
             let from = role(item.grantee.as_deref());
-            statements.push(format!("{}REVOKE ALL ON {} FROM {from}", target.before, target.on));
+            let column = target.column.map(|column| format!(" ({})", sql::ident(column))).unwrap_or_default();
+            statements.push(format!("{}REVOKE ALL{column} ON {} FROM {from}", target.before, target.on));
         }
         let grants: Vec<&Item> = self.actual.iter().filter(|item| !base.contains(item)).collect();
         let own =
@@ -229,7 +247,7 @@ mod tests {
     const TABLE: [&str; 3] = ["SELECT", "INSERT", "UPDATE"];
 
     fn table(actual: Vec<Item>) -> Vec<String> {
-        Acl { default: vec![item("o", &TABLE, "o")], actual, from_nothing: false }.statements(ON_TABLE)
+        Acl { default: vec![item("o", &TABLE, "o")], actual, ..Acl::default() }.statements(ON_TABLE)
     }
 
     #[test]
@@ -281,7 +299,7 @@ mod tests {
         let acl = Acl {
             default: vec![item("", &["EXECUTE"], "o"), item("o", &["EXECUTE"], "o")],
             actual: vec![item("o", &["EXECUTE"], "o")],
-            from_nothing: false,
+            ..Acl::default()
         };
         let target = Target { on: "FUNCTION public.f()", ..ON_TABLE };
         assert_eq!(acl.statements(target), ["REVOKE ALL ON FUNCTION public.f() FROM PUBLIC"]);

@@ -24,3 +24,51 @@ pub(super) const PG_EXTENSION: u32 = 3079;
 pub(super) const PG_STATISTIC_EXT: u32 = 3381;
 /// pg_policy.
 pub(super) const PG_POLICY: u32 = 3256;
+/// pg_am.
+pub(super) const PG_AM: u32 = 2601;
+/// pg_amop.
+pub(super) const PG_AMOP: u32 = 2602;
+/// pg_amproc.
+pub(super) const PG_AMPROC: u32 = 2603;
+/// pg_cast.
+pub(super) const PG_CAST: u32 = 2605;
+/// pg_conversion.
+pub(super) const PG_CONVERSION: u32 = 2607;
+/// pg_language.
+pub(super) const PG_LANGUAGE: u32 = 2612;
+/// pg_opclass.
+pub(super) const PG_OPCLASS: u32 = 2616;
+/// pg_operator.
+pub(super) const PG_OPERATOR: u32 = 2617;
+/// pg_opfamily.
+pub(super) const PG_OPFAMILY: u32 = 2753;
+/// pg_collation.
+pub(super) const PG_COLLATION: u32 = 3456;
+/// pg_event_trigger.
+pub(super) const PG_EVENT_TRIGGER: u32 = 3466;
+/// pg_transform.
+pub(super) const PG_TRANSFORM: u32 = 3576;
+/// pg_ts_dict.
+pub(super) const PG_TS_DICT: u32 = 3600;
+/// pg_ts_parser.
+pub(super) const PG_TS_PARSER: u32 = 3601;
+/// pg_ts_config.
+pub(super) const PG_TS_CONFIG: u32 = 3602;
+/// pg_ts_template.
+pub(super) const PG_TS_TEMPLATE: u32 = 3764;
+/// pg_foreign_data_wrapper.
+pub(super) const PG_FOREIGN_DATA_WRAPPER: u32 = 2328;
+/// pg_foreign_server.
+pub(super) const PG_FOREIGN_SERVER: u32 = 1417;
+/// pg_user_mapping.
+pub(super) const PG_USER_MAPPING: u32 = 1418;
+/// pg_publication.
+pub(super) const PG_PUBLICATION: u32 = 6104;
+/// pg_publication_rel.
+pub(super) const PG_PUBLICATION_REL: u32 = 6106;
+/// pg_publication_namespace.
+pub(super) const PG_PUBLICATION_NAMESPACE: u32 = 6237;
+/// pg_subscription.
+pub(super) const PG_SUBSCRIPTION: u32 = 6100;
+/// pg_init_privs.
+pub(super) const PG_INIT_PRIVS: u32 = 3394;

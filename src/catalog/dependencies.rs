@@ -181,40 +181,20 @@ pub(super) fn needs(
     Ok(needs)
 }
 
-/// A line for each draft that needs one of the objects that are not dumped.
-pub(super) fn stranded(
-    drafts: &[Draft],
-    identities: &Identities,
-    results: &Results,
-    mut missing: BTreeSet<ObjectId>,
-) -> Result<BTreeSet<String>, Error> {
-    // With a type its array type is missing, with a foreign table its row type and the array type of that.
-    loop {
-        let before = missing.len();
-        for row in results.rows(DEPENDENCIES) {
-            let (class, oid) = (row.oid("classid")?, row.oid("objid")?);
-            let whole = ObjectId::new(row.oid("refclassid")?, row.oid("refobjid")?);
-            let is_inner = row.text("deptype")? == "i" && missing.contains(&whole);
-            if is_inner && identities.draft(class, oid, 0).is_none() {
-                missing.insert(ObjectId::new(class, oid));
+/// Functions that make a type need no more of it than its shell, and go when it is dropped.
+pub(super) fn need_shells(drafts: &mut [Draft], identities: &Identities, needs: &mut [Needs]) {
+    for at in 0..drafts.len() {
+        let shell = identities.drafts.get(&drafts[at].id.with_sub(ObjectId::SHELL)).copied();
+        for function in std::mem::take(&mut drafts[at].made_by) {
+            let function = identities.drafts.get(&function).copied();
+            if let (Some(shell), Some(function)) = (shell, function)
+                && needs[function].remove(&at).is_some()
+            {
+                needs[function].insert(shell, true);
+                drafts[function].drop.clear();
             }
         }
-        if missing.len() == before {
-            break;
-        }
     }
-    let mut lines = BTreeSet::new();
-    for row in results.rows(DEPENDENCIES) {
-        if !missing.contains(&ObjectId::new(row.oid("refclassid")?, row.oid("refobjid")?)) {
-            continue;
-        }
-        if let Some(at) = identities.draft(row.oid("classid")?, row.oid("objid")?, sub(row.int("objsubid")?))
-        {
-            let name = drafts[at].describe();
-            lines.insert(format!("{name} needs something that is not dumped: its restore will fail"));
-        }
-    }
-    Ok(lines)
 }
 
 /// What comes after the rows of a partitioned table comes after those of its partitions: a foreign key checks them, a trigger

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::PG_POLICY;
 use super::dependencies::{Identities, Members};
-use super::kinds::{KINDS, Query};
+use super::kinds::{KINDS, Query, roles_of_initial_acls};
 use super::order::{Form, Node, Order, order};
 use super::transfer::{self, TypeCatalog};
 use super::{
@@ -82,13 +82,14 @@ pub(super) fn inventory(
         types.complete(relation);
     }
     let identities = Identities::new(&drafts, members);
-    uncovered.extend(dependencies::stranded(&drafts, &identities, results, uncovered::objects(results)?)?);
-    let needs = dependencies::needs(&drafts, &identities, results)?;
+    let mut needs = dependencies::needs(&drafts, &identities, results)?;
+    dependencies::need_shells(&mut drafts, &identities, &mut needs);
     let order = order(&drafts, needs, &ranks);
     let mut roles: BTreeSet<String> = drafts.iter().filter_map(|draft| draft.owner.clone()).collect();
     for row in results.rows(DEFAULT_ACL_ROLES) {
         roles.insert(row.text("rolname")?.to_owned());
     }
+    roles.extend(roles_of_initial_acls(results)?);
     let policy_roles = policy_roles(&identities, results)?;
     roles.extend(policy_roles.iter().cloned());
     let attached = Attached::read(&drafts, &identities, &order, results, &mut roles)?;
@@ -266,7 +267,7 @@ fn attachment(
         name: format!("{} {}", draft.kind, draft.name),
         owner: draft.owner.clone(),
         section: node.section,
-        pass: if kind == "ACL" { Pass::Acl } else { Pass::Main },
+        pass: if kind == "ACL" { Pass::Acl } else { draft.pass },
         lock: Lock::None,
         create,
         drop: Vec::new(),

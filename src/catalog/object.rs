@@ -30,6 +30,8 @@ impl ObjectId {
     pub const COMMENT: i32 = -7;
     /// `sub` of an object's security labels.
     pub const LABEL: i32 = -8;
+    /// `sub` of a type's shell.
+    pub const SHELL: i32 = -9;
 
     /// The object of that catalog.
     pub const fn new(class: u32, oid: u32) -> Self {
@@ -196,6 +198,9 @@ pub struct Draft {
     pub inline_in: Option<ObjectId>,
     /// What a loop may do with it.
     pub repair: Repair,
+    /// For a type: the functions without which it cannot be made. Those of them that take or give it find its shell, and are
+    /// dropped with it.
+    pub made_by: Vec<ObjectId>,
     /// For TABLE DATA: the relation.
     pub data: Option<Relation>,
 }
@@ -224,6 +229,7 @@ impl Draft {
             requires: Vec::new(),
             inline_in: None,
             repair: Repair::None,
+            made_by: Vec::new(),
             data: None,
         }
     }

@@ -11,7 +11,7 @@ use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section};
 const LOAD_PART_BYTES: u64 = 256 << 20;
 
 /// Kinds of entries that others lock. A kind that is not here is never locked by plan, only by the server.
-const RELATIONS: [&str; 2] = ["TABLE", "MATERIALIZED VIEW"];
+const RELATIONS: [&str; 3] = ["TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW"];
 
 /// The kind that must wait until the table has been read back: from then on the owner may not see every row.
 const ROW_SECURITY: &str = "ROW SECURITY";

@@ -179,11 +179,26 @@ impl Database {
     }
 }
 
+const DROP_SUBSCRIPTIONS: &str = "
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT subname FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid
+                    WHERE datname = current_database() LOOP
+            EXECUTE format('ALTER SUBSCRIPTION %I DISABLE', name);
+            EXECUTE format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', name);
+            EXECUTE format('DROP SUBSCRIPTION %I', name);
+        END LOOP;
+    END $$";
+
 impl Drop for Database {
     fn drop(&mut self) {
-        let mut command = self.server.oracle("psql");
-        command.args(["-XAtq", "-d", "postgres", "-c", &format!("DROP DATABASE {} (FORCE)", self.name)]);
-        let outcome = run(&mut command);
+        let in_database = |database: &str, sql: &str| {
+            let mut command = self.server.oracle("psql");
+            command.args(["-XAtq", "-d", database, "-c", sql]);
+            run(&mut command)
+        };
+        // A database with subscriptions cannot be dropped, and a subscription with a slot would look for its publisher.
+        in_database(&self.name, DROP_SUBSCRIPTIONS);
+        let outcome = in_database("postgres", &format!("DROP DATABASE {} (FORCE)", self.name));
         // A panic inside a drop would hide the failure that is being reported.
         if outcome.code != Some(0) {
             eprintln!("{} is left behind: {}", self.name, outcome.stderr);

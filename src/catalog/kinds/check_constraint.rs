@@ -17,7 +17,7 @@ fn queries(_: Version) -> Vec<Query> {
                 pg_catalog.pg_get_constraintdef(k.oid) AS definition
            FROM pg_catalog.pg_constraint k
            JOIN pg_catalog.pg_class c ON c.oid = k.conrelid {SCHEMA}
-          WHERE c.relkind IN ('r', 'p') AND {OF_USERS} AND k.conislocal
+          WHERE c.relkind IN ('r', 'p', 'f') AND {OF_USERS} AND k.conislocal
                 AND (k.contype = 'c' OR k.contype = 'n' AND (NOT k.convalidated OR EXISTS (
                      SELECT FROM pg_catalog.pg_description m WHERE m.classoid = {PG_CONSTRAINT} AND m.objoid = k.oid)))
           ORDER BY n.nspname, c.relname, k.conname"

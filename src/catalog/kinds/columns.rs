@@ -1,6 +1,7 @@
 //! Columns of tables and materialized views: one query, and the statements for what CREATE cannot say.
 
 use super::Query;
+use super::foreign::options_of;
 use super::relation::{OF_USERS, SCHEMA, option_list};
 use crate::catalog::{Error, Row, Statement};
 use crate::pg::Version;
@@ -66,7 +67,7 @@ pub(super) fn columns_query(name: &'static str, relkinds: &str, version: Version
                      THEN a.attstorage::text END AS storage,
                 CASE WHEN {compression} <> '' OR p.is_compressed THEN {compression} END AS compression,
                 CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::pg_catalog.int4 END AS statistics,
-                a.attoptions AS options
+                a.attoptions AS options, {}
            FROM pg_catalog.pg_attribute a
            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
            {SCHEMA}
@@ -77,7 +78,8 @@ pub(super) fn columns_query(name: &'static str, relkinds: &str, version: Version
            LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
            {not_null_join}
           WHERE c.relkind IN ({relkinds}) AND {OF_USERS} AND a.attnum > 0 AND NOT a.attisdropped
-          ORDER BY a.attrelid, a.attnum"
+          ORDER BY a.attrelid, a.attnum",
+        options_of("a.attfdwoptions")
     );
     Query { name, sql }
 }

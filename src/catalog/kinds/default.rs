@@ -13,11 +13,11 @@ pub(super) const DEFAULT: Kind = Kind { tag: "DEFAULT", queries, follow_up: None
 fn queries(_: Version) -> Vec<Query> {
     let sql = format!(
         "SELECT {TABLE_OF}, d.oid, a.attname AS name, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
-                c.relkind IN ('r', 'p') AND (a.attislocal OR c.relispartition) AS inline
+                c.relkind IN ('r', 'p', 'f') AND (a.attislocal OR c.relispartition) AS inline
            FROM pg_catalog.pg_attrdef d
            JOIN pg_catalog.pg_class c ON c.oid = d.adrelid {SCHEMA}
            JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-          WHERE c.relkind IN ('r', 'p', 'v') AND a.attgenerated = '' AND {OF_USERS}
+          WHERE c.relkind IN ('r', 'p', 'f', 'v') AND a.attgenerated = '' AND {OF_USERS}
           ORDER BY n.nspname, c.relname, a.attnum"
     );
     vec![Query { name: "default", sql }]

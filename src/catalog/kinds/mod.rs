@@ -1,22 +1,39 @@
 //! The registry of kinds. One kind of object is one file here, one line in [`KINDS`] and one fixture.
 
+mod access_method;
 mod aggregate;
+mod base_type;
+mod cast;
 mod check_constraint;
+mod collation;
 mod columns;
 mod composite;
 mod constraint;
+mod conversion;
 mod default;
 mod default_acl;
 mod domain;
 mod enums;
+mod event_trigger;
 mod extension;
+mod foreign;
+mod foreign_data_wrapper;
 mod foreign_key;
 mod function;
 mod index;
 mod index_attach;
+mod initial_acl;
+mod language;
 mod materialized_view;
 mod materialized_view_data;
+mod operator;
+mod operator_class;
+mod operator_family;
+mod operator_members;
 mod policy;
+mod publication;
+mod publication_schema;
+mod publication_table;
 mod range;
 mod relation;
 mod row_security;
@@ -25,13 +42,25 @@ mod schema;
 mod sequence;
 mod sequence_owned_by;
 mod sequence_set;
+mod server;
 mod statistics;
+mod subscription;
 mod table;
 mod table_attach;
 mod table_data;
+mod text_search;
+mod text_search_configuration;
+mod text_search_dictionary;
+mod text_search_parser;
+mod text_search_template;
+mod transform;
 mod trigger;
 mod types;
+mod user_mapping;
 mod view;
+
+pub(super) use initial_acl::roles as roles_of_initial_acls;
+pub(super) use subscription::MAY_READ as MAY_READ_SUBSCRIPTIONS;
 
 use super::{Draft, Error, Results};
 use crate::pg::Version;
@@ -64,13 +93,30 @@ pub struct Query {
 pub const KINDS: &[Kind] = &[
     // Definitions.
     schema::SCHEMA,
+    language::LANGUAGE,
+    collation::COLLATION,
+    transform::TRANSFORM,
     extension::EXTENSION,
+    base_type::BASE_TYPE,
     enums::ENUM,
     composite::COMPOSITE,
     range::RANGE,
     domain::DOMAIN,
+    cast::CAST,
     function::FUNCTION,
     aggregate::AGGREGATE,
+    access_method::ACCESS_METHOD,
+    operator::OPERATOR,
+    operator_family::OPERATOR_FAMILY,
+    operator_class::OPERATOR_CLASS,
+    conversion::CONVERSION,
+    text_search_parser::TEXT_SEARCH_PARSER,
+    text_search_template::TEXT_SEARCH_TEMPLATE,
+    text_search_dictionary::TEXT_SEARCH_DICTIONARY,
+    text_search_configuration::TEXT_SEARCH_CONFIGURATION,
+    foreign_data_wrapper::FOREIGN_DATA_WRAPPER,
+    server::SERVER,
+    user_mapping::USER_MAPPING,
     sequence::SEQUENCE,
     table::TABLE,
     view::VIEW,
@@ -92,7 +138,13 @@ pub const KINDS: &[Kind] = &[
     foreign_key::FK_CONSTRAINT,
     policy::POLICY,
     row_security::ROW_SECURITY,
+    publication::PUBLICATION,
+    publication_table::PUBLICATION_TABLE,
+    publication_schema::PUBLICATION_SCHEMA,
+    subscription::SUBSCRIPTION,
     default_acl::DEFAULT_ACL,
+    initial_acl::INITIAL_ACL,
+    event_trigger::EVENT_TRIGGER,
     materialized_view_data::MATERIALIZED_VIEW_DATA,
 ];
 

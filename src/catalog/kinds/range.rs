@@ -1,9 +1,8 @@
-//! TYPE ... AS RANGE, with its multirange type. A range with a canonical function needs a shell type first; such ranges are
-//! written in C, come with extensions, and are listed as uncovered when they do not.
+//! TYPE ... AS RANGE, with its multirange type. A range with a canonical function needs a shell first.
 
 use super::types;
 use super::{Kind, Query};
-use crate::catalog::class::PG_TYPE;
+use crate::catalog::class::{PG_PROC, PG_TYPE};
 use crate::catalog::{Draft, Error, ObjectId, Results};
 use crate::pg::Version;
 use crate::sql;
@@ -30,7 +29,8 @@ fn queries(version: Version) -> Vec<Query> {
         SELECT {}, pg_catalog.format_type(r.rngsubtype, NULL) AS subtype,
                pn.nspname AS opclass_schema, p.opcname AS opclass,
                cn.nspname AS collation_schema, co.collname AS collation,
-               dn.nspname AS subdiff_schema, d.proname AS subdiff, {multirange}
+               dn.nspname AS subdiff_schema, d.proname AS subdiff, r.rngcanonical::pg_catalog.oid AS canonical_oid,
+               kn.nspname AS canonical_schema, k.proname AS canonical, {multirange}
         FROM pg_catalog.pg_range r
         JOIN pg_catalog.pg_type t ON t.oid = r.rngtypid
         JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -41,8 +41,10 @@ fn queries(version: Version) -> Vec<Query> {
         LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
         LEFT JOIN pg_catalog.pg_proc d ON d.oid = r.rngsubdiff
         LEFT JOIN pg_catalog.pg_namespace dn ON dn.oid = d.pronamespace
+        LEFT JOIN pg_catalog.pg_proc k ON k.oid = r.rngcanonical
+        LEFT JOIN pg_catalog.pg_namespace kn ON kn.oid = k.pronamespace
         {join}
-        WHERE {} AND r.rngcanonical = 0",
+        WHERE {}",
         types::COLUMNS,
         types::OF_USERS
     );
@@ -59,6 +61,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
             ("MULTIRANGE_TYPE_NAME", "multirange_schema", "multirange"),
             ("SUBTYPE_OPCLASS", "opclass_schema", "opclass"),
             ("COLLATION", "collation_schema", "collation"),
+            ("CANONICAL", "canonical_schema", "canonical"),
             ("SUBTYPE_DIFF", "subdiff_schema", "subdiff"),
         ] {
             if let Some(value) = types::qualified(row, schema, column)? {
@@ -72,6 +75,10 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
             if oid != 0 {
                 draft.aliases.push(ObjectId::new(PG_TYPE, oid));
             }
+        }
+        let canonical = row.oid("canonical_oid")?;
+        if canonical != 0 {
+            drafts.push(types::shell(&mut draft, vec![ObjectId::new(PG_PROC, canonical)]));
         }
         drafts.push(draft);
     }

@@ -1,8 +1,10 @@
-//! TABLE: plain and partitioned tables. Partitions are created stand-alone; `table_attach` attaches them.
+//! TABLE and FOREIGN TABLE: plain, partitioned and foreign tables. Partitions are created stand-alone; `table_attach` attaches
+//! them.
 
 use std::collections::BTreeMap;
 
 use super::columns::{alter_column, collate, columns_query};
+use super::foreign::{options, options_of};
 use super::relation::{
     OF_USERS, RELATION, ROW_TYPES, SCHEMA, STORAGE, relation_draft, relation_name, replica_identity,
     row_types, rows_by, with_clause,
@@ -22,15 +24,19 @@ fn queries(version: Version) -> Vec<Query> {
                 c.relispartition AS is_partition, c.relreplident::text AS replica_identity,
                 c.relforcerowsecurity AS force_row_security,
                 CASE WHEN c.reloftype <> 0 THEN pg_catalog.format_type(c.reloftype, NULL) END AS of_type,
-                CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_key
+                CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_key,
+                s.srvname AS server, {}
            FROM pg_catalog.pg_class c {SCHEMA}
-          WHERE c.relkind IN ('r', 'p') AND {OF_USERS}
-          ORDER BY n.nspname, c.relname"
+           LEFT JOIN pg_catalog.pg_foreign_table f ON f.ftrelid = c.oid
+           LEFT JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
+          WHERE c.relkind IN ('r', 'p', 'f') AND {OF_USERS}
+          ORDER BY n.nspname, c.relname",
+        options_of("f.ftoptions")
     );
     let parent = format!(
         "SELECT i.inhrelid AS table_oid, i.inhparent AS parent_oid, pn.nspname AS schema, p.relname AS name
            FROM pg_catalog.pg_inherits i
-           JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind = 'r' AND NOT c.relispartition {SCHEMA}
+           JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'f') AND NOT c.relispartition {SCHEMA}
            JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
            JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
           WHERE {OF_USERS}
@@ -40,12 +46,12 @@ fn queries(version: Version) -> Vec<Query> {
         "SELECT k.conrelid AS table_oid, k.oid, k.conname AS name, k.conislocal AS local,
                 pg_catalog.pg_get_constraintdef(k.oid) AS definition
            FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid {SCHEMA}
-          WHERE k.contype = 'c' AND k.convalidated AND c.relkind IN ('r', 'p') AND {OF_USERS}
+          WHERE k.contype = 'c' AND k.convalidated AND c.relkind IN ('r', 'p', 'f') AND {OF_USERS}
           ORDER BY k.conrelid, k.conname"
     );
     vec![
         Query { name: "table", sql: table },
-        columns_query("table_column", "'r', 'p'", version),
+        columns_query("table_column", "'r', 'p', 'f'", version),
         Query { name: "table_parent", sql: parent },
         Query { name: "table_check", sql: check },
     ]
@@ -119,7 +125,8 @@ fn inherits_in_another_order(
 
 fn draft(row: &Row, parts: &Parts) -> Result<Draft, Error> {
     let name = relation_name(row)?;
-    let mut draft = relation_draft(row, "TABLE", "TABLE")?;
+    let foreign = row.text("relkind")? == "f";
+    let mut draft = relation_draft(row, if foreign { "FOREIGN TABLE" } else { "TABLE" }, "TABLE")?;
     draft.columns_of = Some(name.clone());
     draft.aliases = row_types(row)?;
     for column in &parts.columns {
@@ -129,7 +136,9 @@ fn draft(row: &Row, parts: &Parts) -> Result<Draft, Error> {
         }
     }
     let partitioned = row.text("relkind")? == "p";
-    draft.tablespace = Some(row.text("tablespace")?.to_owned());
+    if !foreign {
+        draft.tablespace = Some(row.text("tablespace")?.to_owned());
+    }
     if !partitioned {
         draft.access_method = row.opt_text("access_method")?.map(str::to_owned);
     }
@@ -143,6 +152,11 @@ fn draft(row: &Row, parts: &Parts) -> Result<Draft, Error> {
             inherited_column(&name, column, &mut items, &mut alters)?;
         }
         alters.extend(alter_column(&name, column)?);
+        let options = options(column)?;
+        if !options.is_empty() {
+            let column = sql::ident(column.text("name")?);
+            alters.push(format!("ALTER FOREIGN TABLE ONLY {name} ALTER COLUMN {column}{options}").into());
+        }
     }
     for check in &parts.checks {
         let id = ObjectId::new(PG_CONSTRAINT, check.oid("oid")?);
@@ -161,7 +175,9 @@ fn draft(row: &Row, parts: &Parts) -> Result<Draft, Error> {
         draft.create.extend(parts.parents.iter().map(inherit).collect::<Result<Vec<Statement>, Error>>()?);
     }
     draft.create.extend(alters);
-    draft.create.extend(replica_identity(&name, row.text("replica_identity")?));
+    if !foreign {
+        draft.create.extend(replica_identity(&name, row.text("replica_identity")?));
+    }
     if row.bool("force_row_security")? {
         draft.create.push(format!("ALTER TABLE ONLY {name} FORCE ROW LEVEL SECURITY").into());
     }
@@ -182,8 +198,15 @@ fn create(
     let partition_key = row.opt_text("partition_key")?;
     // UNLOGGED on a partitioned table has never meant anything, and 18 refuses it.
     let unlogged = partition_key.is_none() && row.text("persistence")? == "u";
-    let mut pieces =
-        vec![Piece::Text(format!("CREATE {}TABLE {name}", if unlogged { "UNLOGGED " } else { "" }))];
+    let server = row.opt_text("server")?;
+    let sort = if server.is_some() {
+        "FOREIGN "
+    } else if unlogged {
+        "UNLOGGED "
+    } else {
+        ""
+    };
+    let mut pieces = vec![Piece::Text(format!("CREATE {sort}TABLE {name}"))];
     if let Some(of_type) = typed {
         pieces.push(Piece::Text(format!(" OF {of_type}")));
     }
@@ -198,6 +221,9 @@ fn create(
     }
     if let Some(key) = partition_key {
         tail.push_str(&format!("\nPARTITION BY {key}"));
+    }
+    if let Some(server) = server {
+        tail.push_str(&format!("\nSERVER {}{}", sql::ident(server), options(row)?));
     }
     tail.push_str(&with_clause(row.list("options")?, row.list("toast_options")?));
     pieces.push(Piece::Text(tail));

@@ -18,7 +18,7 @@ fn queries(_: Version) -> Vec<Query> {
            JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid
            JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
            JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-          WHERE c.relispartition AND c.relkind IN ('r', 'p') AND {OF_USERS}
+          WHERE c.relispartition AND c.relkind IN ('r', 'p', 'f') AND {OF_USERS}
           ORDER BY n.nspname, c.relname"
     );
     vec![Query { name: "table_attach", sql }]

@@ -6,7 +6,7 @@ use super::super::relation::{rows, text};
 use super::*;
 use crate::catalog::Value::{self, Bool, Int, List, Null};
 
-const TABLE_COLUMNS: [&str; 17] = [
+const TABLE_COLUMNS: [&str; 20] = [
     "oid",
     "schema",
     "name",
@@ -24,9 +24,12 @@ const TABLE_COLUMNS: [&str; 17] = [
     "force_row_security",
     "of_type",
     "partition_key",
+    "server",
+    "option_names",
+    "option_values",
 ];
 
-const COLUMN_COLUMNS: [&str; 19] = [
+const COLUMN_COLUMNS: [&str; 21] = [
     "table_oid",
     "name",
     "type",
@@ -46,6 +49,8 @@ const COLUMN_COLUMNS: [&str; 19] = [
     "compression",
     "statistics",
     "options",
+    "option_names",
+    "option_values",
 ];
 
 fn table(results: &mut Results, oid: i64, name: &str, is_partition: bool) {
@@ -65,6 +70,9 @@ fn table(results: &mut Results, oid: i64, name: &str, is_partition: bool) {
         Bool(is_partition),
         text("d"),
         Bool(false),
+        Null,
+        Null,
+        Null,
         Null,
         Null,
     ];
@@ -87,6 +95,8 @@ fn column(results: &mut Results, table: i64, name: &str, local: bool, change: &[
         Null,
         Bool(false),
         Bool(true),
+        Null,
+        Null,
         Null,
         Null,
         Null,
@@ -230,6 +240,9 @@ fn typed_tables_name_all_columns() -> Result<(), Error> {
         text("f"),
         Bool(true),
         text("s.pair"),
+        Null,
+        Null,
+        Null,
         Null,
     ];
     rows(&mut results, "table", &TABLE_COLUMNS, &[&values]);

@@ -26,7 +26,7 @@ fn queries(_: Version) -> Vec<Query> {
            FROM pg_catalog.pg_trigger t
            JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid {SCHEMA}
            LEFT JOIN pg_catalog.pg_trigger p ON p.oid = t.tgparentid
-          WHERE c.relkind IN ('r', 'p', 'v') AND {OF_USERS}
+          WHERE c.relkind IN ('r', 'p', 'f', 'v') AND {OF_USERS}
                 AND CASE WHEN t.tgparentid = 0 THEN NOT t.tgisinternal
                          ELSE t.tgenabled <> p.tgenabled AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
                               WHERE k.oid = t.tgconstraint AND k.contype = 'f') END

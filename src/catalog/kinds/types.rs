@@ -1,4 +1,4 @@
-//! What enum, composite, domain and range types have in common.
+//! What enum, composite, domain, range and base types have in common.
 
 use crate::catalog::class::PG_TYPE;
 use crate::catalog::{Draft, Error, ObjectId, Row, Section};
@@ -28,6 +28,18 @@ pub(super) fn draft(row: &Row, word: &'static str) -> Result<Draft, Error> {
     draft.comment_on = Some(format!("{word} {qualified}"));
     draft.acl_on = Some(format!("TYPE {qualified}"));
     Ok(draft)
+}
+
+/// The shell of the type in `draft`, which is made by functions that take or give it. The type is dropped with them.
+pub(super) fn shell(draft: &mut Draft, made_by: Vec<ObjectId>) -> Draft {
+    let id = draft.id.with_sub(ObjectId::SHELL);
+    let mut shell = Draft::new(id, "SHELL TYPE", draft.schema.as_deref(), &draft.name, Section::PreData);
+    let name = sql::qualified(draft.schema.as_deref().unwrap_or_default(), &draft.name);
+    shell.create = vec![format!("CREATE TYPE {name}").into()];
+    draft.drop = vec![format!("DROP TYPE {name} CASCADE")];
+    draft.requires.push(id);
+    draft.made_by = made_by;
+    shell
 }
 
 /// `schema.name` of a collation, operator class or type whose schema and name are in two columns; none when they are NULL.

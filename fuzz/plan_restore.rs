@@ -1,0 +1,193 @@
+//! From a catalog that the writer lets through, a restore takes every entry once and every block once, what is needed
+//! before what needs it, and comes to its end.
+
+use pgsnap::archive::{
+    ArchiveWriter, BlockRef, Catalog, Entry, Header, Index, Lock, Pass, Section, Source, Table, TableIndex,
+    Transfer,
+};
+
+use super::Input;
+use super::forge::{ID, table};
+use plan::{Action, Plan, Task, plan};
+use schedule::Schedule;
+
+// The plan is no public name of the library; it needs nothing of it but the archive.
+#[allow(dead_code)]
+#[path = "../src/restore/plan.rs"]
+mod plan;
+#[path = "../src/restore/schedule.rs"]
+mod schedule;
+
+/// The kinds that a plan knows, and one that it does not.
+const KINDS: [&str; 4] = ["TABLE", "MATERIALIZED VIEW", "ROW SECURITY", "KIND OF THE FUTURE"];
+
+/// Input: jobs and whether to read back, then entries.
+pub fn holds(input: &[u8]) {
+    let mut input = Input(input);
+    let options = input.u8();
+    let (jobs, verify) = (usize::from(options & 7) + 1, options & 8 != 0);
+    let (catalog, index) = catalog(&mut input);
+    if ArchiveWriter::create(Vec::new(), &Header::new(ID, 0), &catalog).is_err() {
+        return;
+    }
+    is_planned(&catalog, &index, jobs, verify);
+}
+
+/// Panics unless a plan can be made of all of `catalog`.
+pub fn is_planned(catalog: &Catalog, index: &Index, jobs: usize, verify: bool) {
+    let plan = plan(catalog, index, jobs, verify, |_| true);
+    every_entry_once(catalog, index, &plan);
+    needs_come_first(catalog, &plan.tasks);
+    comes_to_its_end(plan.tasks, jobs);
+}
+
+/// Entries, each of five bytes and its dependencies; every second bit that could break a rule seldom does.
+fn catalog(input: &mut Input) -> (Catalog, Index) {
+    let (mut entries, mut tables, mut indexes) = (Vec::new(), Vec::new(), Vec::new());
+    while !input.is_empty() && entries.len() < 100 {
+        let id = u32::try_from(entries.len() + 1).unwrap();
+        let (what, order, needs) = (input.u8(), input.u8(), input.u8());
+        let holds_rows = what & 0x10 != 0;
+        let dependency = |input: &mut Input| match input.u8() {
+            0xff => id,
+            0xfe => 0,
+            byte => id.saturating_sub(u32::from(byte) % id.max(2)).max(1),
+        };
+        let dependencies = (0..needs % 5).map(|_| dependency(input)).filter(|_| id > 1).collect();
+        let number = u32::try_from(tables.len()).unwrap();
+        if holds_rows {
+            tables.push(Table { entry: id, ..table(Transfer::Binary, 1) });
+            let block = |raw_len: u8| BlockRef {
+                table: number,
+                offset: 0,
+                chunk: 0,
+                sequence: 0,
+                rows: 1,
+                raw_len: u64::from(raw_len) << 23,
+                stored_len: 0,
+            };
+            let blocks = (0..input.u8() % 8).map(|_| block(input.u8())).collect::<Vec<_>>();
+            let raw_bytes = blocks.iter().map(|block| block.raw_len).sum();
+            indexes.push(TableIndex { blocks, raw_bytes, ..TableIndex::default() });
+        }
+        entries.push(Entry {
+            id,
+            kind: KINDS[usize::from(what & 3)].to_owned(),
+            schema: None,
+            name: String::new(),
+            owner: None,
+            section: [Section::Data, Section::PreData, Section::PostData][usize::from(order % 3)],
+            pass: [Pass::Main, Pass::Main, Pass::Acl, Pass::PostAcl][usize::from(order >> 2 & 3)],
+            lock: [Lock::None, Lock::Share, Lock::Exclusive][usize::from(order >> 4) % 3],
+            create: vec![],
+            drop: vec![],
+            owned: None,
+            tablespace: None,
+            access_method: None,
+            dependencies,
+            table: holds_rows.then_some(number),
+        });
+    }
+    let catalog = Catalog { source: Source::default(), entries, tables };
+    (catalog, Index { tables: indexes, ..Index::default() })
+}
+
+fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
+    let mut places = [&plan.pre_data[..], &plan.acls, &plan.last].concat();
+    for list in [&plan.pre_data, &plan.acls, &plan.last] {
+        assert!(list.is_sorted(), "what runs in order runs in the archive's order");
+    }
+    let mut loaded = vec![0; index.tables.len()];
+    for task in &plan.tasks {
+        match &task.action {
+            Action::Execute(place) => places.push(*place),
+            Action::Load { table, blocks, alone } => {
+                let table = usize::try_from(*table).unwrap();
+                let all = index.tables[table].blocks.len();
+                if blocks.start == 0 {
+                    places.push(usize::try_from(catalog.tables[table].entry).unwrap() - 1);
+                }
+                assert_eq!(blocks.start, loaded[table]);
+                assert_eq!(*alone, blocks.start == 0 && blocks.end == all);
+                loaded[table] = blocks.end;
+            }
+            Action::Verify { .. } => {}
+        }
+    }
+    places.sort_unstable();
+    assert!(places == (0..catalog.entries.len()).collect::<Vec<_>>(), "every entry once: {places:?}");
+    let blocks = index.tables.iter().map(|table| table.blocks.len()).collect::<Vec<_>>();
+    assert_eq!(loaded, blocks, "blocks that are loaded");
+}
+
+/// The place in the catalog of what a task is about.
+fn place_of(catalog: &Catalog, task: &Task) -> usize {
+    match task.action {
+        Action::Execute(place) => place,
+        Action::Load { table, .. } | Action::Verify { table } => {
+            usize::try_from(catalog.tables[usize::try_from(table).unwrap()].entry).unwrap() - 1
+        }
+    }
+}
+
+fn needs_come_first(catalog: &Catalog, tasks: &[Task]) {
+    let places = tasks.iter().map(|task| place_of(catalog, task)).collect::<Vec<_>>();
+    for (number, task) in tasks.iter().enumerate() {
+        assert!(task.after.iter().all(|before| *before < number), "a task waits for a later one");
+        let entry = &catalog.entries[places[number]];
+        let needed = |place: usize| entry.dependencies.iter().any(|id| *id as usize == place + 1);
+        for (earlier, place) in places.iter().enumerate().take(number) {
+            let ends = !matches!(tasks[earlier].action, Action::Verify { .. });
+            let reads_back = matches!(task.action, Action::Verify { .. });
+            if ends && !reads_back && needed(*place) {
+                assert!(task.after.contains(&earlier), "task {number} does not wait for task {earlier}");
+            }
+            // Reading back waits for every part of its own table.
+            if ends && reads_back && *place == places[number] {
+                assert!(task.after.contains(&earlier), "task {number} does not wait for task {earlier}");
+            }
+        }
+    }
+}
+
+/// Runs the tasks with `jobs` workers, the last that was started ends first.
+fn comes_to_its_end(tasks: Vec<Task>, jobs: usize) {
+    let mut left = tasks.len();
+    let mut schedule = Schedule::new(tasks);
+    let mut running: Vec<(usize, Task)> = Vec::new();
+    while !schedule.is_done() {
+        while running.len() < jobs
+            && let Some((place, task)) = schedule.start()
+        {
+            for (_, other) in &running {
+                let collide = |(table, lock): &(usize, Lock)| {
+                    let mut held = other.locks.iter().filter(|(other, _)| other == table);
+                    held.any(|(_, held)| Lock::Exclusive == *held.max(lock))
+                };
+                assert!(!task.locks.iter().any(collide), "two tasks want the same table");
+            }
+            running.push((place, task));
+        }
+        let (place, _) = running.pop().expect("something runs until everything is done");
+        schedule.finish(place);
+        left -= 1;
+    }
+    assert_eq!(left, 0);
+}
+
+/// A table with rows, an index, a constraint, row security and an ACL.
+pub fn seeds() -> Vec<Vec<u8>> {
+    // What, order, how many dependencies, dependencies counted back; for rows: how many blocks, their lengths.
+    let rows = [0x13, 0x00, 1, 1, 5, 60, 70, 80, 90, 10];
+    let entries = [
+        &[0x00, 0x01, 0][..],
+        &rows,
+        &[0x03, 0x12, 1, 2],
+        &[0x03, 0x22, 2, 1, 3],
+        &[0x02, 0x02, 1, 4],
+        &[0x03, 0x0a, 1, 5],
+        &[0x01, 0x0e, 1, 6],
+    ]
+    .concat();
+    [0, 3, 8, 11].map(|options| [&[options], &entries[..]].concat()).to_vec()
+}

@@ -1,0 +1,284 @@
+//! Archives whose checksums are right and whose parts contradict each other: each is refused, for its own reason.
+#![allow(clippy::cast_possible_truncation)]
+
+use super::check::{Damage, Depth, check};
+use super::footer::{FOOTER_LEN, Footer};
+use super::frame::{Content, encode};
+use super::header::HEADER_LEN;
+use super::tests::{ID, binary, block_of, catalog, entry, table};
+use super::*;
+
+/// The parts of a small archive: two tables, three blocks of the first, of which the second is not in chunk 0.
+struct Parts {
+    catalog: Catalog,
+    blocks: Vec<Vec<u8>>,
+    index: Index,
+    /// Stands in for the copy of the catalog.
+    copy: Option<Vec<u8>>,
+    /// Comes between the copy of the catalog and the footer.
+    more: Vec<u8>,
+    /// Comes into the place that belongs to the index, behind it.
+    index_tail: Vec<u8>,
+}
+
+impl Parts {
+    fn sound() -> Self {
+        let (catalog, mut blocks) = (catalog(), Vec::new());
+        let mut writer = ArchiveWriter::create(Vec::new(), &Header::new(ID, 0), &catalog).unwrap();
+        for (chunk, sequence, value) in [(0, 0, 1i32), (7, 0, 2), (0, 1, 3)] {
+            let rows = binary(&[vec![Some(value.to_be_bytes().to_vec())], vec![None]]);
+            let position = BlockPosition { chunk, sequence };
+            let mut encoder = BlockEncoder::new(ID, 1).unwrap();
+            let block = encoder.encode(0, &catalog.tables[0], position, &rows).unwrap();
+            writer.append(&block).unwrap();
+            blocks.push(block.bytes);
+        }
+        let archive = Archive::from_bytes(writer.finish().unwrap().0).unwrap();
+        let index = archive.index().clone();
+        Parts { catalog, blocks, index, copy: None, more: vec![], index_tail: vec![] }
+    }
+
+    fn write(&self, change: impl Fn(&mut Footer)) -> Vec<u8> {
+        let catalog = encode(ID, Content::Catalog, &self.catalog).unwrap();
+        let mut bytes = [Header::new(ID, 0).to_bytes(), catalog.clone(), self.blocks.concat()].concat();
+        let index_offset = bytes.len() as u64;
+        let index = [encode(ID, Content::Index, &self.index).unwrap(), self.index_tail.clone()].concat();
+        bytes.extend(&index);
+        bytes.extend(self.copy.as_ref().unwrap_or(&catalog));
+        bytes.extend(&self.more);
+        let mut footer = Footer {
+            id: ID,
+            index_offset,
+            index_len: index.len() as u64,
+            index_crc: ID.checksum(&[&index]),
+            file_len: (bytes.len() + FOOTER_LEN) as u64,
+            tables: self.index.tables.len() as u32,
+            blocks: self.index.blocks,
+            rows: self.index.rows,
+        };
+        change(&mut footer);
+        bytes.extend(footer.to_bytes());
+        bytes
+    }
+
+    fn blocks(&mut self) -> &mut Vec<BlockRef> {
+        &mut self.index.tables[0].blocks
+    }
+}
+
+/// Why the sound archive is refused after `change`.
+fn refusal(change: fn(&mut Parts)) -> String {
+    let mut parts = Parts::sound();
+    change(&mut parts);
+    Archive::from_bytes(parts.write(|_| ())).unwrap_err().to_string()
+}
+
+fn refusal_of_footer(change: fn(&mut Footer)) -> String {
+    Archive::from_bytes(Parts::sound().write(change)).unwrap_err().to_string()
+}
+
+/// What a full check finds after `change`.
+fn damages(change: fn(&mut Parts)) -> Vec<Damage> {
+    let mut parts = Parts::sound();
+    change(&mut parts);
+    let archive = Archive::from_bytes(parts.write(|_| ())).unwrap();
+    check(&archive, Depth::Full, 2, &mut |_, _| ()).err().unwrap_or_default()
+}
+
+/// A frame of a kind that version 1.0 does not know.
+fn unknown_frame() -> Vec<u8> {
+    let mut frame = encode(ID, Content::Index, &7u8).unwrap();
+    frame[..8].copy_from_slice(b"\xffPGFUTUR");
+    let checksum = ID.checksum(&[&frame[..28]]).to_le_bytes();
+    frame[28..32].copy_from_slice(&checksum);
+    frame
+}
+
+#[test]
+fn the_parts_are_those_of_a_sound_archive() {
+    assert_eq!(damages(|_| ()), []);
+    let archive = Archive::from_bytes(Parts::sound().write(|_| ())).unwrap();
+    assert_eq!((archive.index().blocks, archive.table(1).unwrap().name.as_str()), (3, "empty"));
+    assert_eq!(archive.table(2), None);
+    assert!(format!("{archive:?}").contains(&format!("bytes: {}", archive.file_bytes())));
+}
+
+#[test]
+fn frames_of_the_future_are_skipped_and_damaged_ones_are_not() {
+    assert_eq!(damages(|parts| parts.more = [unknown_frame(), unknown_frame()].concat()), []);
+    let damaged = |position: usize| {
+        let mut parts = Parts::sound();
+        parts.more = unknown_frame();
+        parts.more[position] ^= 1;
+        Archive::from_bytes(parts.write(|_| ())).unwrap_err().to_string()
+    };
+    for position in 0..32 {
+        assert!(damaged(position).contains("the checksum of the header of a frame"), "{position}");
+    }
+    assert!(damaged(32).contains("the checksum of a frame"));
+    assert!(
+        refusal(|parts| parts.more = unknown_frame()[..20].to_vec()).contains("8 bytes expected, 4 left")
+    );
+}
+
+#[test]
+fn the_copy_of_the_catalog_is_compared() {
+    let refused = |change| {
+        let reason = refusal(change);
+        assert!(reason.contains("the copy of the catalog is not like the catalog"), "{reason}");
+    };
+    refused(|parts| {
+        let other = Catalog { tables: vec![], entries: vec![entry(1, None)], ..parts.catalog.clone() };
+        parts.copy = Some(encode(ID, Content::Catalog, &other).unwrap());
+    });
+    refused(|parts| parts.copy = Some(vec![]));
+}
+
+#[test]
+fn a_footer_that_does_not_fit_is_refused() {
+    let refused = |change, reason: &str| {
+        let found = refusal_of_footer(change);
+        assert!(found.contains(reason), "{found}");
+    };
+    refused(|footer| footer.id.0[3] = 0, "the footer belongs to archive 5a5a5a00");
+    refused(|footer| footer.file_len += 1, "the archive has ");
+    refused(|footer| footer.index_offset = u64::MAX, "the index does not end before the footer");
+    refused(|footer| footer.index_len = 1 << 20, "the index does not end before the footer");
+    refused(|footer| footer.index_crc ^= 1, "the checksum of the index does not match the footer's");
+    refused(|footer| footer.index_offset = HEADER_LEN as u64, "the checksum of the index");
+    refused(|footer| footer.tables = 3, "index and footer count differently");
+    refused(|footer| footer.blocks = 4, "index and footer count differently");
+    refused(|footer| footer.rows = 7, "index and footer count differently");
+    let mut bytes = Parts::sound().write(|_| ());
+    let place = bytes.len() - 12;
+    bytes[place] ^= 1;
+    let error = Archive::from_bytes(bytes).unwrap_err().to_string();
+    assert!(error.contains("the checksum of the footer does not match"), "{error}");
+}
+
+#[test]
+fn an_index_that_contradicts_itself_is_refused() {
+    let refused = |change, reason: &str| {
+        let found = refusal(change);
+        assert!(found.contains(reason), "{found}");
+    };
+    refused(|parts| parts.index_tail = vec![0, 0], "2 bytes too many in the index");
+    refused(|parts| drop(parts.index.tables.pop()), "it has 1 tables, the catalog 2");
+    refused(|parts| parts.index.tables[1].columns.clear(), "facts about another number of columns of table");
+    refused(|parts| parts.blocks()[1].table = 1, "a block of table public.t belongs to another table");
+    refused(|parts| parts.blocks()[2].sequence = 2, "appended out of order, expected block 1");
+    refused(|parts| parts.blocks()[2].sequence = 0, "appended out of order, expected block 1");
+    let totals = "the totals of table public.t are not the sums over its blocks";
+    refused(|parts| parts.index.tables[0].rows -= 1, totals);
+    refused(|parts| parts.index.tables[0].raw_bytes -= 1, totals);
+    refused(|parts| parts.index.tables[0].stored_bytes -= 1, totals);
+    refused(|parts| parts.blocks()[0].stored_len = u64::MAX, totals);
+    refused(
+        |parts| {
+            parts.blocks()[0].raw_len = u64::MAX;
+            parts.index.tables[0].raw_bytes -= 15;
+        },
+        totals,
+    );
+    let totals = "the totals are not the sums over the tables";
+    refused(|parts| parts.index.blocks += 1, totals);
+    refused(|parts| parts.index.rows += 1, totals);
+    refused(|parts| parts.index.raw_bytes += 1, totals);
+    refused(|parts| parts.index.stored_bytes += 1, totals);
+}
+
+#[test]
+fn blocks_have_no_gaps_and_do_not_overlap() {
+    let refused = |change, reason: &str| {
+        let found = refusal(change);
+        assert!(found.contains(reason), "{found}");
+    };
+    refused(|parts| parts.blocks()[0].offset += 1, "a block at offset ");
+    refused(|parts| parts.blocks()[2].offset -= 1, "a block at offset ");
+    refused(|parts| parts.blocks()[2].offset = u64::MAX, "a block at offset 18446744073709551615");
+    refused(|parts| parts.blocks()[1].offset = 0, "not in the order of the file");
+    refused(|parts| parts.blocks.push(vec![0; 5]), "the blocks end at offset ");
+}
+
+#[test]
+fn a_catalog_that_contradicts_itself_is_refused_by_the_reader_too() {
+    let found = refusal(|parts| parts.catalog.tables[1].entry = 1);
+    assert!(found.contains("offset 60: the catalog contradicts itself: entry 3 refers"), "{found}");
+}
+
+#[test]
+fn a_full_check_compares_digests_facts_and_headers() {
+    let blocks = Archive::from_bytes(Parts::sound().write(|_| ())).unwrap().index().tables[0].blocks.clone();
+    let offset = blocks[0].offset;
+    let of_table =
+        |what| Damage { table: Some("public.t".into()), block: None, offset, bytes: 0, rows: Some(0), what };
+    let found = damages(|parts| parts.index.tables[0].digest.merge(Digest::default()));
+    assert_eq!(found, []);
+    let found = damages(|parts| {
+        let digest = parts.index.tables[0].digest;
+        parts.index.tables[0].digest.merge(digest);
+    });
+    assert_eq!(found.len(), 1);
+    let Damage { what, .. } = &found[0];
+    assert!(what.starts_with("the rows have the digest "), "{what}");
+    assert_eq!(found, [of_table(what.clone())]);
+    assert_eq!(found[0].to_string(), format!("table public.t, offset {offset}: {what}"));
+
+    let found = damages(|parts| parts.index.tables[0].columns[0].nulls = 9);
+    assert_eq!(found, [of_table("the facts about the columns are not those in the index".to_owned())]);
+
+    // The second block is said to be of another chunk than its header says.
+    let (offset, bytes) = (blocks[1].offset, Parts::sound().blocks[1].len() as u64);
+    let rows = Some(u64::from(blocks[1].rows));
+    let of_block = |what: &str| {
+        let (table, block) = (Some("public.t".into()), Some(1));
+        [Damage { table, block, offset, bytes, rows, what: what.to_owned() }]
+    };
+    let found = damages(|parts| parts.blocks()[1].chunk = 8);
+    assert_eq!(found, of_block("the block is another one than the index says"));
+    assert_eq!(
+        found[0].to_string(),
+        format!(
+            "table public.t, block 1, offset {offset}, {bytes} bytes: the block is another one than the index says \
+             ({} rows)",
+            blocks[1].rows
+        )
+    );
+
+    let found = damages(|parts| *parts.blocks[1].last_mut().unwrap() ^= 1);
+    assert_eq!(found, of_block("at byte 48 of the block: the checksum of the payload does not match"));
+    let found = damages(|parts| parts.blocks[1][44] ^= 1);
+    assert_eq!(found, of_block("the checksum of the block's header does not match"));
+}
+
+#[test]
+fn the_structure_is_checked_without_looking_at_blocks() {
+    let mut parts = Parts::sound();
+    parts.blocks[0].fill(0);
+    let archive = Archive::from_bytes(parts.write(|_| ())).unwrap();
+    assert_eq!(check(&archive, Depth::Structure, 1, &mut |_, _| panic!("a block was read")), Ok(()));
+    let damages = check(&archive, Depth::Full, 9, &mut |_, _| ()).unwrap_err();
+    assert_eq!((damages.len(), damages[0].block, damages[0].what.as_str()), (1, Some(0), "no block here"));
+}
+
+#[test]
+fn a_block_is_no_longer_than_its_rows_can_make_it() {
+    let table = table(Transfer::Binary, 1);
+    let decode = |payload: usize| {
+        let block = block_of(&vec![0; payload], 1, 7);
+        BlockDecoder::new(ID).unwrap().decode(&table, &block, &mut Vec::new()).unwrap_err().to_string()
+    };
+    // 7 bytes of rows; a column has 64 bytes, a bit and four bytes per row beside them.
+    assert!(!decode(7 + 64 + 1 + 4).contains("longer than any"));
+    assert!(decode(7 + 64 + 1 + 4 + 1).contains("the payload is longer than any payload of such rows"));
+}
+
+#[test]
+fn labels_of_entries() {
+    let found = entry(1, None);
+    assert_eq!(
+        (found.qualified_name().as_str(), found.label().as_str()),
+        ("public.t", "KIND OF THE FUTURE public.t")
+    );
+    assert_eq!(Entry { schema: None, ..found }.label(), "KIND OF THE FUTURE t");
+}

@@ -1,0 +1,11 @@
+DO $$ BEGIN CREATE ROLE pgsnap_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE SCHEMA "Odd one";
+CREATE COLLATION "Odd one"."by ""C""" FROM "C";
+CREATE COLLATION public.two (lc_collate = 'C', lc_ctype = 'POSIX');
+COMMENT ON COLLATION "Odd one"."by ""C""" IS 'it''s plain';
+ALTER COLLATION public.two OWNER TO pgsnap_owner;
+CREATE TABLE public.t (a text COLLATE "Odd one"."by ""C""", b text COLLATE public.two);
+CREATE INDEX t_a ON public.t (a COLLATE public.two);
+CREATE DOMAIN public.word AS text COLLATE public.two;
+CREATE VIEW public.v AS SELECT a COLLATE public.two AS a FROM public.t;
+INSERT INTO public.t VALUES ('a', 'B');

@@ -1,0 +1,17 @@
+DO $$ BEGIN CREATE ROLE pgsnap_owner SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE pgsnap_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE "pgsnap Odd"; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE EXTENSION file_fdw;
+CREATE FOREIGN DATA WRAPPER "No where" OPTIONS ("a b" 'it''s=so', debug '');
+CREATE FOREIGN DATA WRAPPER checked HANDLER file_fdw_handler VALIDATOR postgresql_fdw_validator;
+COMMENT ON FOREIGN DATA WRAPPER "No where" IS 'it''s nowhere';
+GRANT USAGE ON FOREIGN DATA WRAPPER checked TO pgsnap_reader;
+CREATE SERVER "Far away" TYPE 'odd "one"' VERSION '1.0' FOREIGN DATA WRAPPER "No where" OPTIONS (host 'x=''y''');
+CREATE SERVER plain FOREIGN DATA WRAPPER checked;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+COMMENT ON SERVER "Far away" IS 'it''s far';
+GRANT USAGE ON FOREIGN SERVER "Far away" TO pgsnap_reader WITH GRANT OPTION;
+ALTER SERVER plain OWNER TO pgsnap_owner;
+CREATE USER MAPPING FOR PUBLIC SERVER plain OPTIONS (user 'anybody');
+CREATE USER MAPPING FOR "pgsnap Odd" SERVER "Far away" OPTIONS (password 'it''s a secret', "Odd" 'x');
+CREATE USER MAPPING FOR pgsnap_reader SERVER "Far away";

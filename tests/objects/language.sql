@@ -1,0 +1,10 @@
+DO $$ BEGIN CREATE ROLE pgsnap_owner SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE pgsnap_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE FUNCTION public."Handle it"() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
+CREATE LANGUAGE "My lang" HANDLER public."Handle it";
+CREATE TRUSTED LANGUAGE trusted HANDLER public."Handle it" INLINE plpgsql_inline_handler VALIDATOR plpgsql_validator;
+COMMENT ON LANGUAGE trusted IS 'it''s trusted';
+ALTER LANGUAGE trusted OWNER TO pgsnap_owner;
+REVOKE USAGE ON LANGUAGE trusted FROM PUBLIC;
+GRANT USAGE ON LANGUAGE trusted TO pgsnap_reader;
+CREATE FUNCTION public.f() RETURNS integer LANGUAGE trusted AS 'BEGIN RETURN 1; END';

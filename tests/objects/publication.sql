@@ -1,0 +1,12 @@
+DO $$ BEGIN CREATE ROLE pgsnap_super SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE SCHEMA "Odd one";
+CREATE TABLE "Odd one"."T t" (a integer PRIMARY KEY, "B b" text);
+CREATE TABLE public.parted (a integer) PARTITION BY LIST (a);
+CREATE TABLE public.part1 PARTITION OF public.parted FOR VALUES IN (1);
+CREATE PUBLICATION "Every thing" FOR ALL TABLES;
+CREATE PUBLICATION "some" FOR TABLE "Odd one"."T t", public.part1 WITH (publish = 'insert, truncate');
+CREATE PUBLICATION roots FOR TABLE public.parted WITH (publish_via_partition_root = true);
+CREATE PUBLICATION nothing WITH (publish = '');
+COMMENT ON PUBLICATION "Every thing" IS 'it''s all';
+ALTER PUBLICATION "some" OWNER TO pgsnap_super;
+INSERT INTO "Odd one"."T t" VALUES (1, 'x');

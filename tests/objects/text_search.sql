@@ -1,0 +1,24 @@
+DO $$ BEGIN CREATE ROLE pgsnap_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+CREATE SCHEMA "Odd one";
+CREATE TEXT SEARCH PARSER "Odd one"."My parser" (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype,
+    HEADLINE = prsd_headline);
+CREATE TEXT SEARCH PARSER public.short (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype);
+CREATE TEXT SEARCH TEMPLATE public."My template" (INIT = dsimple_init, LEXIZE = dsimple_lexize);
+CREATE TEXT SEARCH TEMPLATE public.bare (LEXIZE = dsimple_lexize);
+CREATE TEXT SEARCH DICTIONARY "Odd one"."My dict" (TEMPLATE = public."My template", accept = 'false', stopwords = 'english');
+CREATE TEXT SEARCH DICTIONARY public.stem (TEMPLATE = snowball, language = 'german');
+CREATE TEXT SEARCH CONFIGURATION "Odd one"."My config" (PARSER = "Odd one"."My parser");
+ALTER TEXT SEARCH CONFIGURATION "Odd one"."My config" ADD MAPPING FOR word, asciiword WITH "Odd one"."My dict", public.stem;
+ALTER TEXT SEARCH CONFIGURATION "Odd one"."My config" ADD MAPPING FOR int WITH simple;
+CREATE TEXT SEARCH CONFIGURATION public.copied (COPY = pg_catalog.english);
+CREATE TEXT SEARCH CONFIGURATION public.empty (PARSER = pg_catalog."default");
+COMMENT ON TEXT SEARCH PARSER "Odd one"."My parser" IS 'it''s a parser';
+COMMENT ON TEXT SEARCH TEMPLATE public."My template" IS 'it''s a template';
+COMMENT ON TEXT SEARCH DICTIONARY public.stem IS 'it''s German';
+COMMENT ON TEXT SEARCH CONFIGURATION public.copied IS 'it''s a copy';
+ALTER TEXT SEARCH DICTIONARY public.stem OWNER TO pgsnap_owner;
+ALTER TEXT SEARCH CONFIGURATION public.copied OWNER TO pgsnap_owner;
+CREATE TABLE public.docs (body text, v tsvector GENERATED ALWAYS AS (to_tsvector('public.copied'::regconfig, body)) STORED);
+CREATE INDEX docs_v ON public.docs USING gin (v);
+CREATE INDEX docs_body ON public.docs USING gin (to_tsvector('"Odd one"."My config"'::regconfig, body));
+INSERT INTO public.docs VALUES ('the quick brown foxes');
