@@ -113,6 +113,11 @@ impl RowSplitter {
         self.complete
     }
 
+    /// Bytes of the stream that are held, complete rows or not.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The complete rows so far; what follows them stays.
     pub fn take(&mut self) -> Rows {
         let mut rest = Vec::with_capacity(self.buffer.capacity());

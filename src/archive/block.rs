@@ -1,11 +1,13 @@
 //! A block: some rows of one table. format-spec/block.md
 
-use super::columns::{Columns, max_payload_len};
+use std::convert::Infallible;
+
+use super::columns::{Columns, Values, max_payload_len};
 use super::digest::RowHasher;
 use super::parse::{Cursor, Fault};
 use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, reserve};
 use super::{ArchiveId, ColumnFacts, Digest, Error, Table, Transfer, ValueKind};
-use crate::copy_rows::fields;
+use crate::copy_rows::{Row, fields};
 
 /// What a block begins with.
 pub(super) const BLOCK_MARKER: [u8; 8] = *b"\xffPGBLOCK";
@@ -15,6 +17,9 @@ pub(super) const BLOCK_HEADER_LEN: usize = 48;
 
 /// Most bytes that the rows of one block may have: 2 GiB, twice the longest row that PostgreSQL can send.
 pub const MAX_BLOCK_RAW_LEN: u64 = 1 << 31;
+
+/// What [`BlockDecoder::decode_in_pieces`] gives at once, at most.
+const LONGEST_PIECE: usize = 1 << 20;
 
 /// Where a block belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,30 +96,39 @@ impl BlockEncoder {
         }
         let mut digest = Digest::default();
         let mut hasher = RowHasher::new(table);
-        self.columns.begin(table.columns.len());
         let mut walker = fields(table.transfer.format(), table.columns.len(), rows);
         let in_table = |source| Error::Rows { table: table.label(), source };
-        while let Some(row) = walker.next_row().map_err(in_table)? {
-            hasher.add(&mut digest, &row);
-            self.columns.push(&row);
-        }
-
         self.encoded.clear();
         self.encoded.resize(BLOCK_HEADER_LEN, 0);
-        self.columns.encode(&mut self.streams, &mut self.encoded)?;
+        self.columns.begin(table.columns.len());
+        let mut alone = None;
+        while let Some(row) = walker.next_row().map_err(in_table)? {
+            hasher.add(&mut digest, &row);
+            if rows.len() > MAX_KEPT && row.bytes.len() == rows.len() {
+                self.columns.encode_row(&row, &mut self.streams, &mut self.encoded)?;
+                alone = Some(facts(row_values(&row), table));
+            } else {
+                self.columns.push(&row);
+            }
+        }
+        let (facts, count) = match alone {
+            Some(facts) => (facts, 1),
+            None => {
+                self.columns.encode(&mut self.streams, &mut self.encoded)?;
+                (facts(self.columns.values(&[]), table), self.columns.rows())
+            }
+        };
         let info = BlockInfo {
             table: table_number,
             chunk: position.chunk,
             sequence: position.sequence,
-            rows: self.columns.rows(),
+            rows: count,
             raw_len,
             stored_len: (self.encoded.len() - BLOCK_HEADER_LEN) as u64,
         };
         if let Some((header, payload)) = self.encoded.split_first_chunk_mut() {
             *header = info.to_bytes(self.id, payload);
         }
-        let facts = facts(&self.columns, table);
-
         let large = rows.len() > MAX_KEPT;
         if large {
             self.columns.begin(0);
@@ -147,8 +161,41 @@ impl BlockDecoder {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
         let raw_len = usize::try_from(info.raw_len).unwrap_or(usize::MAX);
         reserve(out, raw_len, BLOCK_HEADER_LEN).map_err(|fault| fault.in_block(&table.label()))?;
-        self.columns.write_rows(table.transfer, |bytes| out.extend_from_slice(bytes));
+        let written = self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
+            out.extend_from_slice(piece.bytes());
+            Ok::<_, Infallible>(())
+        });
+        match written {
+            Ok(()) => Ok(info),
+        }
+    }
+
+    /// Gives the rows of `block`, which is header and payload, to `write`, in pieces of at most 1 MiB that may end
+    /// anywhere: so the rows are not in memory twice. All checks are made before the first piece.
+    pub fn decode_in_pieces<E: From<Error>>(
+        &mut self,
+        table: &Table,
+        block: &[u8],
+        mut write: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<BlockInfo, E> {
+        let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
+        self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
+            piece.bytes().chunks(LONGEST_PIECE).try_for_each(&mut write)
+        })?;
         Ok(info)
+    }
+
+    /// What `block` is found to hold.
+    pub(super) fn examine(&mut self, table: &Table, block: &[u8]) -> Result<(BlockInfo, Digest), Error> {
+        let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
+        let (mut digest, mut hasher) = (Digest::default(), RowHasher::new(table));
+        let written = self.columns.write_rows(block, Transfer::Binary, info.raw_len, |piece| {
+            hasher.add_piece(&mut digest, piece);
+            Ok::<_, Infallible>(())
+        });
+        match written {
+            Ok(()) => Ok((info, digest)),
+        }
     }
 
     /// Whether `block` has the header `info` and holds exactly `rows`.
@@ -156,10 +203,12 @@ impl BlockDecoder {
         if self.decode_columns(table, block).ok() != Some(info) {
             return false;
         }
-        let mut rest = Some(rows);
-        self.columns
-            .write_rows(table.transfer, |bytes| rest = rest.and_then(|rest| rest.strip_prefix(bytes)));
-        rest.is_some_and(<[u8]>::is_empty)
+        let mut rest = rows;
+        let written = self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
+            rest = rest.strip_prefix(piece.bytes()).ok_or(())?;
+            Ok::<_, ()>(())
+        });
+        written == Ok(()) && rest.is_empty()
     }
 
     fn decode_columns(&mut self, table: &Table, block: &[u8]) -> Result<BlockInfo, Fault> {
@@ -176,17 +225,25 @@ impl BlockDecoder {
         Ok(info)
     }
 
-    /// Facts about the columns of the block decoded last, which was one of `table`.
-    pub(super) fn facts(&self, table: &Table) -> Vec<ColumnFacts> {
-        facts(&self.columns, table)
+    /// Facts about the columns of `block`, which was decoded last and is one of `table`.
+    pub(super) fn facts(&self, table: &Table, block: &[u8]) -> Vec<ColumnFacts> {
+        facts(self.columns.values(block), table)
     }
 }
 
-fn facts(columns: &Columns, table: &Table) -> Vec<ColumnFacts> {
+fn facts<'a>(columns: impl Iterator<Item = Values<'a>>, table: &Table) -> Vec<ColumnFacts> {
     let kind = |kind| if table.transfer == Transfer::Binary { kind } else { ValueKind::Opaque };
     let kinds = table.columns.iter().map(|column| kind(column.value));
-    let values = columns.values().zip(kinds);
-    values.map(|(values, kind)| ColumnFacts::of_values(kind, &values)).collect()
+    columns.zip(kinds).map(|(values, kind)| ColumnFacts::of_values(kind, &values)).collect()
+}
+
+/// The columns of one row.
+fn row_values<'a>(row: &Row<'a, '_>) -> impl Iterator<Item = Values<'a>> {
+    row.fields.iter().map(|field| {
+        let different = field.unwrap_or_default();
+        let bytes = different.len();
+        Values { nulls: field.is_none().into(), bytes: bytes as u64, width: bytes, different }
+    })
 }
 
 impl BlockInfo {

@@ -139,7 +139,7 @@ pub(super) fn read_blocks(
         for _ in 0..threads.clamp(1, blocks.len().max(1)) {
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
-                let mut reader = BlockReader { archive, decoder: None, rows: Vec::new() };
+                let mut reader = BlockReader { archive, decoder: None };
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(block) = blocks.get(number) else { return };
@@ -173,7 +173,6 @@ pub(super) fn without_place(error: Error) -> String {
 struct BlockReader<'a> {
     archive: &'a Archive,
     decoder: Option<BlockDecoder>,
-    rows: Vec<u8>,
 }
 
 impl BlockReader<'_> {
@@ -187,14 +186,7 @@ impl BlockReader<'_> {
             none => none.insert(BlockDecoder::new(self.archive.header().id)?),
         };
         let bytes = self.archive.block(block)?;
-        let info = decoder.decode(table, bytes, &mut self.rows)?;
-        let facts = decoder.facts(table);
-        let mut digest = Digest::default();
-        let rows = digest.add_rows(table, &self.rows)?;
-        if rows != u64::from(info.rows) {
-            let what = format!("{rows} rows, the header says {}", info.rows);
-            return Err(Error::Damaged { offset: block.offset, what });
-        }
-        Ok(Found { rows, digest, facts })
+        let (info, digest) = decoder.examine(table, bytes)?;
+        Ok(Found { rows: info.rows.into(), digest, facts: decoder.facts(table, bytes) })
     }
 }

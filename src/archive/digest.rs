@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+use super::rows::Piece;
 use super::{Error, Shape, Table, Transfer};
 use crate::copy_rows::{Row, fields};
 
@@ -67,6 +68,9 @@ pub(super) struct RowHasher<'t> {
     direct: bool,
     row: Vec<u8>,
     positions: Vec<usize>,
+    /// Of a long row: the hash so far, and the number of its next column.
+    long: Xxh3,
+    column: usize,
 }
 
 impl<'t> RowHasher<'t> {
@@ -75,12 +79,60 @@ impl<'t> RowHasher<'t> {
         let shape = |shape: &'t Shape| (binary && shape.has_oids()).then_some(shape);
         let shapes = table.columns.iter().map(|column| shape(&column.shape)).collect::<Vec<_>>();
         let direct = binary && shapes.iter().all(Option::is_none);
-        RowHasher { shapes, direct, row: Vec::new(), positions: Vec::new() }
+        RowHasher { shapes, direct, row: Vec::new(), positions: Vec::new(), long: Xxh3::new(), column: 0 }
     }
 
     pub fn add(&mut self, digest: &mut Digest, row: &Row) {
         let hash = if self.direct { xxh3_128(row.bytes) } else { self.rewritten(row) };
         digest.merge(Digest(hash));
+    }
+
+    /// Adds rows that were decoded, in the form of COPY BINARY.
+    pub fn add_piece(&mut self, digest: &mut Digest, piece: Piece) {
+        match piece {
+            Piece::Rows(mut bytes, ends) => {
+                let mut start = 0;
+                for end in ends {
+                    let Some((row, rest)) = bytes.split_at_mut_checked(end - start) else { return };
+                    if self.shapes.iter().any(Option::is_some) {
+                        self.clear_oids(row);
+                    }
+                    digest.merge(Digest(xxh3_128(row)));
+                    (bytes, start) = (rest, *end);
+                }
+            }
+            Piece::Frame(bytes) => self.long.update(bytes),
+            Piece::Value(bytes) => {
+                match self.shapes.get(self.column).copied().flatten() {
+                    Some(shape) => {
+                        let mut value = bytes.to_vec();
+                        shape.clear_oids(&mut value, &mut self.positions);
+                        self.long.update(&value);
+                    }
+                    None => self.long.update(bytes),
+                }
+                self.column += 1;
+            }
+            Piece::End => {
+                digest.merge(Digest(self.long.digest128()));
+                self.long.reset();
+                self.column = 0;
+            }
+        }
+    }
+
+    /// Clears the OIDs in a whole row of COPY BINARY.
+    fn clear_oids(&mut self, row: &mut [u8]) {
+        let Some((_, mut rest)) = row.split_first_chunk_mut::<2>() else { return };
+        for shape in &self.shapes {
+            let Some((length, fields)) = rest.split_first_chunk_mut() else { return };
+            let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+            let Some((field, fields)) = fields.split_at_mut_checked(length) else { return };
+            if let Some(shape) = shape {
+                shape.clear_oids(field, &mut self.positions);
+            }
+            rest = fields;
+        }
     }
 
     fn rewritten(&mut self, row: &Row) -> u128 {

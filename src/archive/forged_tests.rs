@@ -208,10 +208,24 @@ fn a_catalog_that_contradicts_itself_is_refused_by_the_reader_too() {
 
 #[test]
 fn a_full_check_compares_digests_facts_and_headers() {
-    let blocks = Archive::from_bytes(Parts::sound().write(|_| ())).unwrap().index().tables[0].blocks.clone();
+    let archive = Archive::from_bytes(Parts::sound().write(|_| ())).unwrap();
+    let blocks = archive.index().tables[0].blocks.clone();
     let offset = blocks[0].offset;
-    let of_table =
-        |what| Damage { table: Some("public.t".into()), block: None, offset, bytes: 0, rows: Some(0), what };
+    let of_table = |what: &str| Damage {
+        table: Some("public.t".to_owned()),
+        block: None,
+        offset,
+        bytes: 0,
+        rows: Some(0),
+        what: what.to_owned(),
+    };
+    let of_block = |what: &str| Damage {
+        block: Some(1),
+        offset: blocks[1].offset,
+        bytes: blocks[1].stored_len + 48,
+        rows: Some(blocks[1].rows.into()),
+        ..of_table(what)
+    };
     let found = damages(|parts| parts.index.tables[0].digest.merge(Digest::default()));
     assert_eq!(found, []);
     let found = damages(|parts| {
@@ -221,30 +235,25 @@ fn a_full_check_compares_digests_facts_and_headers() {
     assert_eq!(found.len(), 1);
     let Damage { what, .. } = &found[0];
     assert!(what.starts_with("the rows have the digest "), "{what}");
-    assert_eq!(found, [of_table(what.clone())]);
+    assert_eq!(found, [of_table(what)]);
     assert_eq!(found[0].to_string(), format!("table public.t, offset {offset}: {what}"));
 
     let found = damages(|parts| parts.index.tables[0].columns[0].nulls = 9);
-    assert_eq!(found, [of_table("the facts about the columns are not those in the index".to_owned())]);
+    assert_eq!(found, [of_table("the facts about the columns are not those in the index")]);
 
     // The second block is said to be of another chunk than its header says.
-    let (offset, bytes) = (blocks[1].offset, Parts::sound().blocks[1].len() as u64);
-    let rows = Some(u64::from(blocks[1].rows));
-    let of_block = |what: &str| {
-        let (table, block) = (Some("public.t".into()), Some(1));
-        [Damage { table, block, offset, bytes, rows, what: what.to_owned() }]
-    };
     let found = damages(|parts| parts.blocks()[1].chunk = 8);
-    assert_eq!(found, of_block("the block is another one than the index says"));
+    let offset = blocks[1].offset;
+    assert_eq!(found, [of_block("the block is another one than the index says")]);
     assert_eq!(
         found[0].to_string(),
         format!("table public.t, block 1, offset {offset}: the block is another one than the index says")
     );
 
     let found = damages(|parts| *parts.blocks[1].last_mut().unwrap() ^= 1);
-    assert_eq!(found, of_block("at byte 48 of the block: the checksum of the payload does not match"));
+    assert_eq!(found, [of_block("at byte 48 of the block: the checksum of the payload does not match")]);
     let found = damages(|parts| parts.blocks[1][44] ^= 1);
-    assert_eq!(found, of_block("the checksum of the block's header does not match"));
+    assert_eq!(found, [of_block("the checksum of the block's header does not match")]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A frame: the container of the catalog and of the index. format-spec/frame.md
 
 use super::parse::{Cursor, Fault};
-use super::stream::{StreamDecoder, StreamEncoder};
+use super::stream::{self, StreamDecoder, StreamEncoder};
 use super::{ArchiveId, Error, wire};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -79,7 +79,7 @@ fn check_length(what: &'static str, found: u64) -> Result<(), Error> {
 /// The frame around `raw`.
 fn pack(id: ArchiveId, content: Content, raw: &[u8], level: i32) -> Result<Vec<u8>, Error> {
     let mut payload = Vec::new();
-    StreamEncoder::new(level)?.write(raw, false, &mut payload)?;
+    StreamEncoder::new(level)?.write(raw, stream::Content::Values, &mut payload)?;
     let mut bytes = Vec::with_capacity(FRAME_HEADER_LEN + payload.len());
     bytes.extend(content.marker());
     bytes.extend((raw.len() as u64).to_le_bytes());
@@ -176,12 +176,12 @@ fn decode_or_fault<T: DeserializeOwned>(
     }
     let raw_len = usize::try_from(raw_len).unwrap_or(usize::MAX);
     let mut cursor = Cursor::new(payload);
-    let mut raw = Vec::new();
-    let unpacked = streams.read(&mut cursor, raw_len, &mut raw).and_then(|()| cursor.end());
-    unpacked.map_err(|inner| Fault { position: FRAME_HEADER_LEN + inner.position, ..inner })?;
+    let mut room = Vec::new();
+    let raw = streams.read(&mut cursor, raw_len, &mut room).and_then(|raw| cursor.end().map(|()| raw));
+    let raw = raw.map_err(|inner| Fault { position: FRAME_HEADER_LEN + inner.position, ..inner })?;
     let memory = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(raw_len);
     let value =
-        wire::decode(&raw, memory).map_err(|what| fault(format!("the {name} cannot be read: {what}")))?;
+        wire::decode(raw, memory).map_err(|what| fault(format!("the {name} cannot be read: {what}")))?;
     Ok((value, FRAME_HEADER_LEN + payload.len()))
 }
 

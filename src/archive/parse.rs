@@ -41,6 +41,11 @@ impl<'a> Cursor<'a> {
         self.position
     }
 
+    /// All of the bytes, from before the position.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub fn remaining(&self) -> usize {
         self.bytes.len() - self.position
     }

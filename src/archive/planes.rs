@@ -33,7 +33,7 @@ impl Width {
 }
 
 macro_rules! by_width {
-    ($unsigned:ident, $signed:ident, $width:literal, $split:ident, $join:ident, $delta:ident, $sum:ident) => {
+    ($unsigned:ident, $signed:ident, $width:literal, $split:ident, $delta:ident, $sum:ident) => {
         fn $split(values: &[u8], planes: &mut [Vec<u8>; 8]) {
             for tile in values.chunks(TILE) {
                 let (groups, _) = tile.as_chunks::<$width>();
@@ -43,19 +43,6 @@ macro_rules! by_width {
                             .iter()
                             .map(|group| ($unsigned::from_le_bytes(*group) >> shift).to_le_bytes()[0]),
                     );
-                }
-            }
-        }
-
-        fn $join(planes: &[Vec<u8>; 8], values: &mut [u8]) {
-            for (tile, number) in values.chunks_mut(TILE).zip(0..) {
-                let (groups, _) = tile.as_chunks_mut::<$width>();
-                for (plane, shift) in planes.iter().take($width).zip((0u32..).step_by(8)) {
-                    let bytes = plane.get(number * (TILE / $width)..).unwrap_or_default();
-                    for (group, byte) in groups.iter_mut().zip(bytes) {
-                        let value = $unsigned::from_le_bytes(*group) | $unsigned::from(*byte) << shift;
-                        *group = value.to_le_bytes();
-                    }
                 }
             }
         }
@@ -82,9 +69,9 @@ macro_rules! by_width {
     };
 }
 
-by_width!(u16, i16, 2, split_2, join_2, delta_2, sum_2);
-by_width!(u32, i32, 4, split_4, join_4, delta_4, sum_4);
-by_width!(u64, i64, 8, split_8, join_8, delta_8, sum_8);
+by_width!(u16, i16, 2, split_2, delta_2, sum_2);
+by_width!(u32, i32, 4, split_4, delta_4, sum_4);
+by_width!(u64, i64, 8, split_8, delta_8, sum_8);
 
 /// Sets the first `width` of `planes` to the planes of `values`, whose length is a multiple of `width`.
 pub(super) fn split(width: Width, values: &[u8], planes: &mut [Vec<u8>; 8]) {
@@ -96,12 +83,29 @@ pub(super) fn split(width: Width, values: &[u8], planes: &mut [Vec<u8>; 8]) {
     }
 }
 
-/// Fills `values`, which is all zero, from `planes`.
-pub(super) fn join(width: Width, planes: &[Vec<u8>; 8], values: &mut [u8]) {
+/// Fills `values` from the first `width` of `planes`, which have its length together.
+pub(super) fn join(width: Width, planes: &[&[u8]; 8], values: &mut [u8]) {
+    let [a, b, c, d, e, f, g, h] = planes;
     match width {
-        Width::Two => join_2(planes, values),
-        Width::Four => join_4(planes, values),
-        Width::Eight => join_8(planes, values),
+        Width::Two => {
+            for (group, (a, b)) in values.as_chunks_mut().0.iter_mut().zip(a.iter().zip(*b)) {
+                *group = [*a, *b];
+            }
+        }
+        Width::Four => {
+            let planes = a.iter().zip(*b).zip(c.iter().zip(*d));
+            for (group, ((a, b), (c, d))) in values.as_chunks_mut().0.iter_mut().zip(planes) {
+                *group = [*a, *b, *c, *d];
+            }
+        }
+        Width::Eight => {
+            let first = a.iter().zip(*b).zip(c.iter().zip(*d));
+            let planes = first.zip(e.iter().zip(*f).zip(g.iter().zip(*h)));
+            let groups = values.as_chunks_mut().0.iter_mut();
+            for (group, (((a, b), (c, d)), ((e, f), (g, h)))) in groups.zip(planes) {
+                *group = [*a, *b, *c, *d, *e, *f, *g, *h];
+            }
+        }
     }
 }
 
@@ -158,7 +162,7 @@ mod tests {
             let mut planes = Default::default();
             split(width, &values, &mut planes);
             let mut joined = vec![0; values.len()];
-            join(width, &planes, &mut joined);
+            join(width, &planes.each_ref().map(|plane| &plane[..]), &mut joined);
             assert!(joined == values);
             let mut differences = Vec::new();
             delta(width, &values, &mut differences);

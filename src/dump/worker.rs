@@ -171,7 +171,8 @@ impl Reading<'_> {
             return Err(Error::Interrupted);
         }
         self.splitter.push(bytes).map_err(|source| Error::Stream { table: self.table.to_owned(), source })?;
-        if self.splitter.ready() >= BLOCK_BYTES { self.cut() } else { Ok(()) }
+        // The rows before a huge one do not wait for it: it gets a block of its own, which takes less memory.
+        if self.splitter.ready() > 0 && self.splitter.held() >= BLOCK_BYTES { self.cut() } else { Ok(()) }
     }
 
     /// Gives the complete rows to the encoders, and what they have finished to the writer.
