@@ -14,6 +14,8 @@ use tempfile::TempDir;
 mod memory_db;
 mod support;
 
+type Test = fn(&Server) -> TestResult;
+
 fn main() {
     let mut arguments = Arguments::from_args();
     // Every trial keeps a core of the server and one of its own busy.
