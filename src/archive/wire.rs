@@ -151,10 +151,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         bool i8 i16 i32 i128 u16 u128 f32 f64 char str bytes byte_buf unit unit_struct newtype_struct tuple_struct map
         identifier ignored_any
     }
-
-    fn is_human_readable(&self) -> bool {
-        false
-    }
 }
 
 /// The elements of a list, or the parts of a structure.
