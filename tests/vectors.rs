@@ -91,3 +91,19 @@ fn every_vector_holds_what_it_was_made_of() {
     }
     assert!(vectors.is_empty(), "run the example write-vectors for {:?}", vectors.keys());
 }
+
+/// The program says of each vector what the list says.
+#[cfg(feature = "cli")]
+#[test]
+fn inspect_ends_as_the_list_says() {
+    for folder in versions() {
+        for line in list(&folder) {
+            let parts = line.split('\t').collect::<Vec<_>>();
+            let file = folder.join(format!("{}.pgsnap", parts[0]));
+            let mut inspect = std::process::Command::new(env!("CARGO_BIN_EXE_pgsnap"));
+            let output = inspect.env_clear().arg("inspect").arg(&file).output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code().unwrap().to_string(), parts[2], "{}: {stderr}", parts[0]);
+        }
+    }
+}

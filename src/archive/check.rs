@@ -190,3 +190,36 @@ impl BlockReader<'_> {
         Ok(Found { rows: info.rows.into(), digest, facts: decoder.facts(table, bytes) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damage_says_what_is_known_of_it() {
+        let damage = Damage {
+            table: Some("public.t".to_owned()),
+            block: Some(3),
+            offset: 100,
+            bytes: 48,
+            rows: Some(2),
+            what: "gone".to_owned(),
+        };
+        assert_eq!(damage.to_string(), "table public.t, block 3, offset 100, 48 bytes: gone (2 rows)");
+        let one = Damage { block: None, rows: Some(1), ..damage.clone() };
+        assert_eq!(one.to_string(), "table public.t, offset 100, 48 bytes: gone (1 row)");
+        let unknown = Damage { table: None, block: None, bytes: 0, rows: None, ..damage.clone() };
+        assert_eq!(unknown.to_string(), "offset 100: gone (an unknown number of rows)");
+        let none = Damage { table: None, block: None, bytes: 1, rows: Some(0), ..damage };
+        assert_eq!(none.to_string(), "offset 100, 1 bytes: gone");
+    }
+
+    #[test]
+    fn the_place_of_an_error_is_said_once() {
+        let what = || "gone".to_owned();
+        let block = Error::Block { table: "t".to_owned(), offset: 7, what: what() };
+        assert_eq!(without_place(block), "at byte 7 of the block: gone");
+        assert_eq!(without_place(Error::Damaged { offset: 7, what: what() }), "gone");
+        assert_eq!(without_place(Error::NotAnArchive), "this is not a pgsnap archive");
+    }
+}

@@ -390,3 +390,41 @@ fn only_what_is_damaged_is_left_out_of_a_sound_structure() {
     );
     assert_eq!(salvage(bytes), (all_but(&[3]), damages));
 }
+
+#[test]
+fn a_file_is_salvaged_as_bytes_are() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), without_end(archive())).unwrap();
+    let of_file = open(file.path(), 2, &mut |_, _| ()).unwrap();
+    let of_bytes = from_bytes(without_end(archive()), 2, &mut |_, _| ()).unwrap();
+    assert_eq!(of_file.damages, of_bytes.damages);
+    assert!(of_file.scanned && of_file.archive.index() == of_bytes.archive.index());
+    assert!(matches!(open(&file.path().join("none"), 1, &mut |_, _| ()), Err(Error::Open { .. })));
+}
+
+#[test]
+fn several_blocks_that_are_missing_together_are_told_together() {
+    let places = places();
+    let mut bytes = without_end(archive());
+    bytes[places[0].start] = 0;
+    bytes[places[3].start] = 0;
+    let (found, damages) = salvage(bytes);
+    assert_eq!(found, all_but(&[0, 3]));
+    assert!(text(&damages).contains("blocks 0 to 1 of chunk 0 are not there"), "{}", text(&damages));
+}
+
+#[test]
+fn frames_of_later_versions_are_no_damage() {
+    let mut frame = frame::encode(ID, Content::Index, &7u8).unwrap();
+    frame[..8].copy_from_slice(b"\xffPGFUTUR");
+    let checksum = ID.checksum(&[&frame[..28]]).to_le_bytes();
+    frame[28..32].copy_from_slice(&checksum);
+    let mut bytes = archive();
+    let footer = bytes.len() - FOOTER_LEN;
+    let inserted = [&frame[..], &frame].concat();
+    bytes.splice(footer..footer, inserted);
+    // The footer is right but for the length of the file.
+    let (found, damages) = salvage(bytes);
+    assert_eq!(found, all_but(&[]));
+    assert!(!text(&damages).contains("belong to nothing"), "{}", text(&damages));
+}

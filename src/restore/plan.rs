@@ -37,6 +37,18 @@ pub enum Action {
     },
 }
 
+/// Where the rows are when the graph begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// In the archive; so many workers load them.
+    InArchive {
+        /// How many tasks may run at one time.
+        jobs: usize,
+    },
+    /// In their tables.
+    Loaded,
+}
+
 /// A task of the graph.
 #[derive(Debug, Clone)]
 pub struct Task {
@@ -50,11 +62,9 @@ pub struct Task {
     pub weight: u64,
 }
 
-/// What a restore will do.
+/// What a restore will do after pre-data.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Entries that run first, in order.
-    pub pre_data: Vec<usize>,
     /// The parallel part.
     pub tasks: Vec<Task>,
     /// ACLs, in order, after all tasks.
@@ -63,11 +73,18 @@ pub struct Plan {
     pub last: Vec<usize>,
 }
 
-/// Makes the plan for the entries that `wanted` lets through.
+/// The entries that run first, in order: those of pre-data that `wanted` lets through.
+pub fn pre_data(catalog: &Catalog, wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
+    let first = |entry: &Entry| (entry.pass, entry.section) == (Pass::Main, Section::PreData);
+    let entries = catalog.entries.iter().enumerate();
+    entries.filter(|(_, entry)| first(entry) && wanted(entry)).map(|(place, _)| place).collect()
+}
+
+/// Makes the plan for the other entries that `wanted` lets through.
 pub fn plan(
     catalog: &Catalog,
     index: &Index,
-    jobs: usize,
+    rows: Rows,
     verify: bool,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Plan {
@@ -75,7 +92,7 @@ pub fn plan(
     let mut builder = Builder {
         catalog,
         index,
-        jobs,
+        rows,
         verify,
         tasks: Vec::new(),
         of_entry: BTreeMap::new(),
@@ -86,7 +103,7 @@ pub fn plan(
         match (entry.pass, entry.section) {
             (Pass::Acl, _) => plan.acls.push(place),
             (Pass::PostAcl, _) => plan.last.push(place),
-            (Pass::Main, Section::PreData) => plan.pre_data.push(place),
+            (Pass::Main, Section::PreData) => {}
             (Pass::Main, Section::Data | Section::PostData) => builder.add(place, entry),
         }
     }
@@ -113,7 +130,7 @@ fn dependencies(entry: &Entry) -> impl Iterator<Item = usize> {
 struct Builder<'a> {
     catalog: &'a Catalog,
     index: &'a Index,
-    jobs: usize,
+    rows: Rows,
     verify: bool,
     tasks: Vec<Task>,
     /// The tasks that must have ended when something depends on the entry.
@@ -171,10 +188,11 @@ impl Builder<'_> {
 
     /// The block ranges that are loaded by a task each: one for a small table or a single worker.
     fn parts(&self, table: u32) -> Vec<std::ops::Range<usize>> {
+        let Rows::InArchive { jobs } = self.rows else { return Vec::new() };
         let index = &self.index.tables[table as usize];
         let blocks = index.blocks.len();
         let wanted = usize::try_from(index.raw_bytes / LOAD_PART_BYTES).unwrap_or(usize::MAX).max(1);
-        let count = if self.jobs == 1 { 1 } else { wanted.min(blocks.max(1)) };
+        let count = if jobs == 1 { 1 } else { wanted.min(blocks.max(1)) };
         (0..count).map(|part| blocks * part / count..blocks * (part + 1) / count).collect()
     }
 
@@ -277,8 +295,9 @@ mod tests {
     #[test]
     fn post_data_waits_for_the_rows_and_acls_come_last() {
         let (catalog, index) = example(100);
-        let plan = plan(&catalog, &index, 4, true, |_| true);
-        assert_eq!((plan.pre_data, plan.acls, plan.last), (vec![0], vec![4], vec![]));
+        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, true, |_| true);
+        assert_eq!(pre_data(&catalog, |_| true), [0]);
+        assert_eq!((plan.acls, plan.last), (vec![4], vec![]));
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
         let load = Action::Load { table: 0, blocks: 0..4, alone: true };
         assert_eq!(actions, [&load, &Action::Verify { table: 0 }, &Action::Execute(2), &Action::Execute(3)]);
@@ -289,10 +308,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_are_loaded_are_read_back_and_waited_for_by_nobody() {
+        let (catalog, index) = example(LOAD_PART_BYTES * 3);
+        let plan = plan(&catalog, &index, Rows::Loaded, true, |_| true);
+        let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
+        assert_eq!(actions, [&Action::Verify { table: 0 }, &Action::Execute(2), &Action::Execute(3)]);
+        assert!(plan.tasks.iter().all(|task| task.after.is_empty()));
+        assert_eq!(plan.acls, [4]);
+    }
+
+    #[test]
     fn a_large_table_is_loaded_in_parts_that_cover_every_block_once() {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
         for (jobs, parts) in [(1, 1), (4, 3)] {
-            let plan = plan(&catalog, &index, jobs, false, |_| true);
+            let plan = plan(&catalog, &index, Rows::InArchive { jobs }, false, |_| true);
             let mut next = 0;
             let mut loads = 0;
             for task in &plan.tasks {
@@ -309,7 +338,8 @@ mod tests {
     #[test]
     fn what_is_not_wanted_is_not_planned_and_not_waited_for() {
         let (catalog, index) = example(100);
-        let plan = plan(&catalog, &index, 1, false, |entry| entry.table.is_none() && entry.kind != "ACL");
+        let wanted = |entry: &Entry| entry.table.is_none() && entry.kind != "ACL";
+        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 1 }, false, wanted);
         assert_eq!(plan.tasks.len(), 2);
         assert!(plan.tasks.iter().all(|task| task.after.is_empty()) && plan.acls.is_empty());
     }

@@ -14,7 +14,7 @@ pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
     if as_json {
         let object = json!({
             "type": "dump",
-            "archive": summary.archive.display().to_string(),
+            "archive": summary.archive.to_string(),
             "objects": summary.objects,
             "tables": summary.tables,
             "rows": summary.rows,
@@ -37,7 +37,7 @@ pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
         text::bytes(summary.bytes_in),
         text::bytes(summary.bytes_out),
         pace(summary.bytes_in, summary.elapsed),
-        text::name(&summary.archive.display().to_string()),
+        text::name(&summary.archive.to_string()),
     );
     lines
 }
