@@ -233,6 +233,7 @@ class Archive:
         copy, end = end, end + blocks_at - 60
         need(end <= at and data[copy:end] == data[60:blocks_at], "the copy of the catalog")
         while end < at:
+            need(data[end : end + 8] != footer[:8], "a footer in front of the footer")
             _, end = self.frame(end, at)
         self.compare_catalog(self.catalog["entries"], self.catalog["tables"])
         self.compare_index(self.index, blocks_at, index_at)
@@ -251,7 +252,8 @@ class Archive:
         need(self.crc(payload.data) == payload_crc, f"the checksum of the frame at {at}")
         if kind is None:
             return None, start + stored_len
-        need(raw_len <= min(1 << 30, (1 << 24) + 256 * stored_len), f"the frame at {at} is too long")
+        fits = raw_len <= min(1 << 30, (1 << 24) + 256 * stored_len) and stored_len <= (1 << 30) + 64
+        need(fits, f"the frame at {at} is too long")
         raw = Cursor(payload.stream(raw_len))
         value = raw.value(kind)
         payload.end(), raw.end()

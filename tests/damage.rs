@@ -29,6 +29,8 @@ fn catalog() -> Catalog {
         name: name.to_owned(),
         transfer,
         text_reason: (transfer == Transfer::Text).then(|| "a column of type regclass".to_owned()),
+        root: None,
+        condition: None,
         columns,
     };
     let tables = vec![

@@ -60,7 +60,7 @@ fn column(name: &str, type_name: &str, value: ValueKind, shape: Shape) -> Column
 
 fn table(transfer: Transfer, columns: Vec<Column>) -> Table {
     let (schema, name) = ("public".to_owned(), "t".to_owned());
-    Table { entry: 2, schema, name, transfer, text_reason: None, columns }
+    Table { entry: 2, schema, name, transfer, text_reason: None, root: None, condition: None, columns }
 }
 
 /// The catalog of the example archive.

@@ -346,6 +346,8 @@ mod tests {
             name: "t".into(),
             transfer: Transfer::Text,
             text_reason: None,
+            root: None,
+            condition: None,
             columns: vec![column],
         };
         let (id, position) = (ArchiveId([1; 16]), BlockPosition { chunk: 0, sequence: 0 });

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::footer::{FOOTER_LEN, Footer};
+use super::footer::{FOOTER_LEN, FOOTER_MARKER, Footer};
 use super::frame::{self, Content};
 use super::header::HEADER_LEN;
 use super::map::Bytes;
@@ -120,6 +120,9 @@ pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), E
     }
     let mut end = copy_end;
     while end < footer_at {
+        if part(end, footer_at).starts_with(&FOOTER_MARKER) {
+            return Err(damaged(end, "a footer in front of the footer".to_owned()));
+        }
         end += frame::skip(id, part(end, footer_at), end as u64)?;
     }
     Ok((header, catalog, index))

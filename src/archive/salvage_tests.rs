@@ -24,7 +24,16 @@ fn catalog() -> Catalog {
             shape: Shape::Plain,
         };
         let (schema, name) = ("public".into(), name.into());
-        Table { entry, schema, name, transfer: Transfer::Binary, text_reason: None, columns: vec![column] }
+        Table {
+            entry,
+            schema,
+            name,
+            transfer: Transfer::Binary,
+            text_reason: None,
+            root: None,
+            condition: None,
+            columns: vec![column],
+        }
     };
     let entry = |id: u32| Entry {
         id,

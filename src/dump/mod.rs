@@ -136,7 +136,7 @@ async fn write_archive(
         .map(|relation| plan::Measure {
             bytes: relation.heap_bytes + relation.toast_bytes,
             pages: relation.pages,
-            splittable: splittable && relation.is_heap,
+            splittable: splittable && relation.is_heap && relation.condition.is_none(),
         })
         .collect();
     let chunks = plan::chunks(&measures, options.split_above);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section};
+use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section, Table};
 
 /// Tables with more raw bytes than this are loaded by several workers at once.
 const LOAD_PART_BYTES: u64 = 256 << 20;
@@ -30,7 +30,7 @@ pub enum Action {
         /// Whether this task loads the whole table.
         alone: bool,
     },
-    /// Reads a table back and compares.
+    /// Reads a table back and compares; when its rows are loaded through a root, all tables with that root.
     Verify {
         /// The table's number.
         table: u32,
@@ -98,13 +98,18 @@ pub fn plan(
         of_entry: BTreeMap::new(),
         data_of: data_of(catalog),
         verify_of: BTreeMap::new(),
+        through: BTreeMap::new(),
     };
-    for (place, entry) in catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry)) {
+    let wanted = || catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry));
+    let data = |entry: &Entry| (entry.pass, entry.section) == (Pass::Main, Section::Data);
+    wanted().filter(|(_, entry)| data(entry)).for_each(|(place, entry)| builder.add(place, entry));
+    builder.join_partitions();
+    for (place, entry) in wanted() {
         match (entry.pass, entry.section) {
             (Pass::Acl, _) => plan.acls.push(place),
             (Pass::PostAcl, _) => plan.last.push(place),
-            (Pass::Main, Section::PreData) => {}
-            (Pass::Main, Section::Data | Section::PostData) => builder.add(place, entry),
+            (Pass::Main, Section::PostData) => builder.add(place, entry),
+            (Pass::Main, Section::PreData | Section::Data) => {}
         }
     }
     plan.tasks = builder.tasks;
@@ -116,10 +121,15 @@ fn data_of(catalog: &Catalog) -> BTreeMap<usize, usize> {
     let mut data_of = BTreeMap::new();
     for (place, entry) in catalog.entries.iter().enumerate() {
         if entry.table.is_some() {
-            data_of.extend(dependencies(entry).map(|table| (table, place)));
+            data_of.extend(relations(catalog, entry).map(|table| (table, place)));
         }
     }
     data_of
+}
+
+/// Places of the relations among the dependencies.
+fn relations<'a>(catalog: &'a Catalog, entry: &'a Entry) -> impl Iterator<Item = usize> + 'a {
+    dependencies(entry).filter(|place| RELATIONS.contains(&catalog.entries[*place].kind.as_str()))
 }
 
 /// Places of the entries that an entry depends on.
@@ -138,12 +148,24 @@ struct Builder<'a> {
     data_of: BTreeMap<usize, usize>,
     /// The task that reads back the table of this entry.
     verify_of: BTreeMap<usize, usize>,
+    /// The tables that are loaded through a partitioned table, by its schema and name.
+    through: BTreeMap<&'a (String, String), Vec<Partition>>,
+}
+
+/// A table that is loaded through its root.
+struct Partition {
+    /// The place of the entry with its rows.
+    place: usize,
+    /// The table's number.
+    table: u32,
+    /// The places of the table's own entry.
+    own: Vec<usize>,
 }
 
 impl Builder<'_> {
     fn add(&mut self, place: usize, entry: &Entry) {
         let tasks = match entry.table {
-            Some(table) => self.add_loads(entry, table),
+            Some(table) => self.add_loads(place, entry, table),
             None => vec![self.add_statements(place, entry)],
         };
         self.of_entry.insert(place, tasks);
@@ -154,12 +176,13 @@ impl Builder<'_> {
         self.tasks.len() - 1
     }
 
-    fn add_loads(&mut self, entry: &Entry, table: u32) -> Vec<usize> {
+    fn add_loads(&mut self, place: usize, entry: &Entry, table: u32) -> Vec<usize> {
         let index = &self.index.tables[table as usize];
+        let Table { root, condition, .. } = &self.catalog.tables[table as usize];
         let after = self.after(entry);
-        let own: Vec<usize> = self.relations(entry).collect();
+        let own: Vec<usize> = relations(self.catalog, entry).collect();
         let parts = self.parts(table);
-        let alone = parts.len() == 1;
+        let alone = parts.len() == 1 && root.is_none() && condition.is_none();
         let mut loads = Vec::new();
         for blocks in parts {
             let weight = index.blocks[blocks.clone()].iter().map(|block| block.raw_len).sum();
@@ -173,17 +196,37 @@ impl Builder<'_> {
                 weight,
             }));
         }
-        if self.verify {
-            let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
-            let verify = self.push(Task {
-                action: Action::Verify { table },
-                after: loads.clone(),
-                locks,
-                weight: index.raw_bytes,
-            });
-            self.verify_of.extend(own.iter().map(|table| (*table, verify)));
+        match root {
+            Some(root) => self.through.entry(root).or_default().push(Partition { place, table, own }),
+            None => self.add_verify(table, own, loads.clone(), index.raw_bytes),
         }
         loads
+    }
+
+    fn add_verify(&mut self, table: u32, own: Vec<usize>, after: Vec<usize>, weight: u64) {
+        if self.verify {
+            let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
+            let verify = self.push(Task { action: Action::Verify { table }, after, locks, weight });
+            self.verify_of.extend(own.iter().map(|table| (*table, verify)));
+        }
+    }
+
+    /// Rows that are loaded through a partitioned table may end up in any of its partitions: what waits for one waits for all,
+    /// and they are read back together.
+    fn join_partitions(&mut self) {
+        for partitions in std::mem::take(&mut self.through).into_values() {
+            let loads = |partition: &Partition| self.of_entry.get(&partition.place).cloned();
+            let loads: Vec<usize> = partitions.iter().filter_map(loads).flatten().collect();
+            let bytes =
+                partitions.iter().map(|partition| self.index.tables[partition.table as usize].raw_bytes);
+            let bytes = bytes.sum();
+            self.of_entry.extend(partitions.iter().map(|partition| (partition.place, loads.clone())));
+            let first = partitions.first().map(|partition| partition.table);
+            let own = partitions.into_iter().flat_map(|partition| partition.own).collect();
+            if let Some(table) = first {
+                self.add_verify(table, own, loads, bytes);
+            }
+        }
     }
 
     /// The block ranges that are loaded by a task each: one for a small table or a single worker.
@@ -199,7 +242,7 @@ impl Builder<'_> {
     fn add_statements(&mut self, place: usize, entry: &Entry) -> usize {
         let locks: Vec<(usize, Lock)> = match entry.lock {
             Lock::None => Vec::new(),
-            lock => self.relations(entry).map(|relation| (relation, lock)).collect(),
+            lock => relations(self.catalog, entry).map(|relation| (relation, lock)).collect(),
         };
         let weight = locks.iter().map(|(table, _)| self.bytes_of(*table)).sum();
         let mut after = self.after(entry);
@@ -212,11 +255,6 @@ impl Builder<'_> {
     fn bytes_of(&self, table: usize) -> u64 {
         let number = self.data_of.get(&table).and_then(|data| self.catalog.entries[*data].table);
         number.map_or(0, |number| self.index.tables[number as usize].raw_bytes)
-    }
-
-    /// The relations among the dependencies.
-    fn relations(&self, entry: &Entry) -> impl Iterator<Item = usize> {
-        dependencies(entry).filter(|place| RELATIONS.contains(&self.catalog.entries[*place].kind.as_str()))
     }
 
     /// The tasks an entry waits for: those of its dependencies, and for a table those that load it.
@@ -235,7 +273,7 @@ impl Builder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{BlockRef, Source, Table, TableIndex, Transfer};
+    use crate::archive::{BlockRef, Source, TableIndex, Transfer};
 
     fn entry(
         id: u32,
@@ -282,6 +320,8 @@ mod tests {
             name: "t".to_owned(),
             transfer: Transfer::Binary,
             text_reason: None,
+            root: None,
+            condition: None,
             columns: Vec::new(),
         };
         let blocks: Vec<BlockRef> = (0..4).map(|_| block(raw_len / 4)).collect();

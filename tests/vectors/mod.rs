@@ -70,6 +70,8 @@ pub fn content(name: &str, transfer: Transfer, columns: Vec<(ValueKind, Shape)>)
         name: name.to_owned(),
         transfer,
         text_reason: (transfer == Transfer::Text).then(|| "a column of type regclass".to_owned()),
+        root: None,
+        condition: None,
         columns: columns.into_iter().enumerate().map(column).collect(),
     };
     Content { table, blocks: vec![] }

@@ -138,6 +138,13 @@ fn bindings() -> Vec<Vector> {
         changed("bytes-after-index", "bytes behind the copy of the catalog that are no frame", |parts| {
             parts.add_frames(&[vec![0; 40]]);
         }),
+        changed(
+            "frame-like-footer",
+            "a frame behind the copy of the catalog that has the footer's marker",
+            |parts| {
+                parts.add_frames(&[stored_frame(b"\xffPGFOOTR", b"not the footer")]);
+            },
+        ),
         changed("no-catalog-copy", "no copy of the catalog", |parts| parts.after_index = Some(vec![])),
         changed("other-catalog-copy", "the copy is of another catalog", |parts| {
             let mut other = catalog(vec![], &contents());

@@ -235,6 +235,8 @@ fn describe_table(table: &Table, index: &TableIndex) -> Value {
         "name": table.name,
         "transfer": if table.text_reason.is_some() { "text" } else { "binary" },
         "text_reason": table.text_reason,
+        "root": table.root.as_ref().map(|(schema, name)| json!({"schema": schema, "name": name})),
+        "condition": table.condition,
         "rows": index.rows,
         "bytes": index.raw_bytes,
         "stored": index.stored_bytes,
