@@ -114,7 +114,6 @@ fn usage() -> TestResult {
         &["dump"][..],
         &["frobnicate"],
         &["dump", "-f", "x", "--jobs", "0"],
-        &["dump", "-f", "-"],
         &["dump", "-f", "x", "-Z", "20"],
         &["dump", "-f", "x", "-d", "hots=localhost"],
         &["dump", "-f", "/tmp/pgsnap-usage", "-d", "postgres://u:secret@localhost/x"],

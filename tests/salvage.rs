@@ -14,12 +14,14 @@ use tempfile::TempDir;
 mod memory_db;
 mod support;
 
+type Test = fn(&Server) -> TestResult;
+
 fn main() {
     let mut arguments = Arguments::from_args();
     // Every trial keeps a core of the server and one of its own busy.
     arguments.test_threads.get_or_insert(2);
     let mut trials = Vec::new();
-    let tests: [(&str, fn(&Server) -> TestResult); 5] = [
+    let tests: [(&str, Test); 5] = [
         ("each_table_damaged_in_turn", each_table_damaged_in_turn),
         ("structure_damaged", structure_damaged),
         ("cut_short", cut_short),
@@ -31,6 +33,8 @@ fn main() {
     }
     libtest_mimic::run(&arguments, trials).exit();
 }
+
+type Test = fn(&Server) -> TestResult;
 
 /// A database, its archive, and what pg_dump says of it.
 struct Source {

@@ -19,7 +19,7 @@ pub enum Error {
         "the archive went through a transfer that rewrites line ends or the eighth bit; copy it again in binary mode"
     )]
     TextMode,
-    #[error("the archive is cut short: {what} (the file has {length} bytes)")]
+    #[error("the archive is cut short: {what} (it has {length} bytes)")]
     CutShort { what: &'static str, length: u64 },
     #[error(
         "the archive has format version {major}.{minor}, this pgsnap reads up to {}.x: use a newer pgsnap",
@@ -58,6 +58,8 @@ pub enum Error {
     Memory { what: &'static str, bytes: u64 },
     #[error("cannot get random bytes from the operating system: {message}")]
     Random { message: String },
+    #[error("cannot read the archive at offset {offset}: {source}")]
+    Read { offset: u64, source: io::Error },
     #[error("cannot write to the archive at offset {offset}: {source}")]
     Write { offset: u64, source: io::Error },
 }

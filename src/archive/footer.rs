@@ -51,15 +51,21 @@ impl Footer {
         if bytes.len() < FOOTER_LEN || !(bytes.starts_with(&FOOTER_MARKER) || bytes.ends_with(&END_MAGIC)) {
             return Err(missing);
         }
-        let footer = Self::parse_fields(bytes).map_err(|fault| fault.in_archive(start as u64))?;
-        let damaged = |what: String| Err(Error::Damaged { offset: start as u64, what });
+        Self::parse_at(bytes, start as u64, id)
+    }
+
+    /// The footer of the archive `id`, whose last bytes are `bytes`, at `offset`.
+    pub fn parse_at(bytes: &[u8], offset: u64, id: ArchiveId) -> Result<Self, Error> {
+        let length = offset.saturating_add(bytes.len() as u64);
+        let footer = Self::parse_fields(bytes).map_err(|fault| fault.in_archive(offset))?;
+        let damaged = |what: String| Err(Error::Damaged { offset, what });
         if footer.id != id {
             return damaged(format!("the footer belongs to archive {}, the header to {id}", footer.id));
         }
         if footer.file_len != length {
             return damaged(format!("the archive has {} bytes, the file {length}", footer.file_len));
         }
-        if footer.index_offset.checked_add(footer.index_len).is_none_or(|end| end > start as u64) {
+        if footer.index_offset.checked_add(footer.index_len).is_none_or(|end| end > offset) {
             return damaged("the index does not end before the footer".to_owned());
         }
         Ok(footer)

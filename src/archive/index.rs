@@ -77,10 +77,14 @@ impl BlockRef {
 }
 
 /// The sequence number that the next block of each chunk of a table must have.
-type Expected = HashMap<(u32, u32), u32>;
+pub(super) type Expected = HashMap<(u32, u32), u32>;
 
 /// Takes the next number of the chunk; an error if it is not `sequence`.
-fn expect_sequence(expected: &mut Expected, block: &BlockInfo, table: &Table) -> Result<(), Error> {
+pub(super) fn expect_sequence(
+    expected: &mut Expected,
+    block: &BlockInfo,
+    table: &Table,
+) -> Result<(), Error> {
     let next = expected.entry((block.table, block.chunk)).or_default();
     if *next != block.sequence {
         let BlockInfo { chunk, sequence, .. } = *block;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::footer::{FOOTER_LEN, Footer};
+use super::footer::{FOOTER_LEN, FOOTER_MARKER, Footer};
 use super::frame::{self, Content};
 use super::header::HEADER_LEN;
 use super::map::Bytes;
@@ -14,8 +15,8 @@ use super::{BlockInfo, BlockRef, Catalog, Error, Header, Index, Table};
 pub struct Archive {
     pub(super) bytes: Bytes,
     pub(super) header: Header,
-    pub(super) catalog: Catalog,
-    pub(super) index: Index,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) index: Arc<Index>,
 }
 
 impl Archive {
@@ -31,7 +32,7 @@ impl Archive {
 
     fn read(bytes: Bytes) -> Result<Self, Error> {
         let (header, catalog, index) = read_structure(&bytes)?;
-        Ok(Archive { bytes, header, catalog, index })
+        Ok(Archive { bytes, header, catalog: Arc::new(catalog), index: Arc::new(index) })
     }
 
     /// The header.
@@ -47,6 +48,11 @@ impl Archive {
     /// The index.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Catalog and index, for whoever needs them without the archive.
+    pub fn shared(&self) -> (Arc<Catalog>, Arc<Index>) {
+        (Arc::clone(&self.catalog), Arc::clone(&self.index))
     }
 
     /// Bytes of the archive.
@@ -90,7 +96,9 @@ pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), E
     if id.checksum(&[part(index_at, index_end)]) != footer.index_crc {
         return Err(damaged(index_at, "the checksum of the index does not match the footer's".into()));
     }
-    let (index, end): (Index, usize) = frame::decode(id, Content::Index, bytes, index_at, index_end)?;
+    let (index, length): (Index, usize) =
+        frame::decode(id, Content::Index, part(index_at, index_end), index_at as u64)?;
+    let end = index_at + length;
     if end != index_end {
         return Err(damaged(end, format!("{} bytes too many in the index", index_end - end)));
     }
@@ -99,8 +107,9 @@ pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), E
     {
         return Err(damaged(index_at, "index and footer count differently".into()));
     }
-    let (catalog, blocks_at): (Catalog, usize) =
-        frame::decode(id, Content::Catalog, bytes, HEADER_LEN, index_at)?;
+    let (catalog, length): (Catalog, usize) =
+        frame::decode(id, Content::Catalog, part(HEADER_LEN, index_at), HEADER_LEN as u64)?;
+    let blocks_at = HEADER_LEN + length;
     catalog.validate().map_err(|error| damaged(HEADER_LEN, error.to_string()))?;
     index
         .validate(&catalog, blocks_at as u64, footer.index_offset)
@@ -111,7 +120,10 @@ pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), E
     }
     let mut end = copy_end;
     while end < footer_at {
-        end = frame::skip(id, bytes, end, footer_at)?;
+        if part(end, footer_at).starts_with(&FOOTER_MARKER) {
+            return Err(damaged(end, "a footer in front of the footer".to_owned()));
+        }
+        end += frame::skip(id, part(end, footer_at), end as u64)?;
     }
     Ok((header, catalog, index))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
@@ -34,7 +35,7 @@ pub struct Salvaged {
 /// The sound blocks of an archive whose structure is sound. For `threads` and `progress` see [`check`](super::check::check).
 pub fn skip_damaged(archive: Archive, threads: usize, progress: &mut dyn FnMut(u32, u64)) -> Salvaged {
     let (index, damages) = examine(&archive, threads, progress);
-    Salvaged { archive: Archive { index, ..archive }, scanned: false, damages }
+    Salvaged { archive: Archive { index: Arc::new(index), ..archive }, scanned: false, damages }
 }
 
 /// The sound blocks of the file at `path`, whatever is wrong with it. An error when it cannot be read, is of a later version, or
@@ -55,6 +56,7 @@ pub fn from_bytes(
 fn read(bytes: Bytes, threads: usize, progress: &mut dyn FnMut(u32, u64)) -> Result<Salvaged, Error> {
     match read_structure(&bytes) {
         Ok((header, catalog, index)) => {
+            let (catalog, index) = (Arc::new(catalog), Arc::new(index));
             Ok(skip_damaged(Archive { bytes, header, catalog, index }, threads, progress))
         }
         Err(error) if error.is_damage() => scan(bytes, error, threads, progress),
@@ -88,9 +90,9 @@ impl Structure {
             let index = markers.find_frame(id, Content::Index, &mut places, good);
             // Behind the copy of the catalog there may be frames of later versions.
             let mut end = places.iter().map(|part| part.end).max().unwrap_or_default();
-            while let Ok(next) = frame::skip(id, markers.bytes, end, markers.bytes.len()) {
-                places.push(end..next);
-                end = next;
+            while let Ok(length) = frame::skip(id, markers.from(end), end as u64) {
+                places.push(end..end + length);
+                end += length;
             }
             let mut header = Header::new(id, catalog.source.snapshot_time);
             for place in headers() {
@@ -149,11 +151,11 @@ impl<'a> Markers<'a> {
         good: impl Fn(&T) -> bool,
     ) -> Option<T> {
         let mut found = None;
-        let frames = self.places(content.marker()).filter(|place| frame::begins_at(id, self.bytes, *place));
+        let frames = self.places(content.marker()).filter(|place| frame::begins(id, self.from(*place)));
         for place in frames.take(MAX_FRAMES) {
-            let frame = frame::decode(id, content, self.bytes, place, self.bytes.len());
-            let Ok((value, end)) = frame else { continue };
-            places.push(place..end);
+            let frame = frame::decode(id, content, self.from(place), place as u64);
+            let Ok((value, length)) = frame else { continue };
+            places.push(place..place + length);
             found = found.or_else(|| good(&value).then_some(value));
         }
         found
@@ -216,7 +218,7 @@ fn scan(
     };
     let Structure { header, catalog, index: stated, footer, places } = structure;
     let candidates = markers.candidates(header.id);
-    let mut archive = Archive { bytes, header, catalog, index: Index::default() };
+    let mut archive = Archive { bytes, header, catalog: Arc::new(catalog), index: Arc::default() };
     let whole = candidates.iter().filter(|candidate| candidate.is_whole());
     let whole = whole.map(|candidate| &candidate.block).collect::<Vec<_>>();
     let mut read = read_blocks(&archive, &whole, threads, progress).into_iter();
@@ -250,7 +252,7 @@ fn scan(
     }
     let mut damages = losses.damages;
     damages.sort_by_key(|damage| damage.offset);
-    archive.index = sound;
+    archive.index = Arc::new(sound);
     Ok(Salvaged { archive, scanned: true, damages })
 }
 

@@ -24,7 +24,16 @@ fn catalog() -> Catalog {
             shape: Shape::Plain,
         };
         let (schema, name) = ("public".into(), name.into());
-        Table { entry, schema, name, transfer: Transfer::Binary, text_reason: None, columns: vec![column] }
+        Table {
+            entry,
+            schema,
+            name,
+            transfer: Transfer::Binary,
+            text_reason: None,
+            root: None,
+            condition: None,
+            columns: vec![column],
+        }
     };
     let entry = |id: u32| Entry {
         id,
@@ -273,7 +282,7 @@ fn without_an_index_gaps_in_chunks_are_told() {
     for expected in [
         "block 1 of chunk 0",
         "block 0 of chunk 4",
-        "checksum of the payload does not match (3 rows)",
+        "checksum of the payload does not match",
         "the end of the archive is missing",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
@@ -291,7 +300,7 @@ fn without_an_index_the_footer_counts_what_is_lost() {
     let (found, damages) = salvage(bytes);
     assert_eq!(found, all_but(&[5, 6]));
     assert_eq!(rows_lost(&damages), Some(6), "{}", text(&damages));
-    assert!(text(&damages).contains("of 7 blocks with 21 rows 5 were found with 15 (3 rows)"));
+    assert!(text(&damages).contains("of 7 blocks with 21 rows 5 were found with 15"));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) fn table(transfer: Transfer, columns: usize) -> Table {
         name: "t".to_owned(),
         transfer,
         text_reason: None,
+        root: None,
+        condition: None,
         columns: vec![column; columns],
     }
 }

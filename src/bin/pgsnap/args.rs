@@ -38,7 +38,7 @@ pub struct Dump {
     /// The database, when -d does not name it
     #[arg(value_name = "DBNAME", conflicts_with = "dbname")]
     pub database: Option<String>,
-    /// The archive to write; refused when it exists
+    /// The archive to write; refused when it exists. - is stdout
     #[arg(short = 'f', long, value_name = "FILE")]
     pub file: PathBuf,
     /// Replace an existing archive
@@ -64,7 +64,7 @@ pub struct Dump {
 
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// The archive
+    /// The archive; - is stdin
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
     /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]

@@ -66,10 +66,14 @@ fn verdict(args: &Inspect, checked: &Salvaged) -> String {
     let mut text = format!("DAMAGED in {} places; the report tells what is left\n", checked.damages.len());
     for (table, damages) in losses(&checked.damages) {
         let rows = text::lost_rows(damages.iter().map(|damage| damage.rows));
-        let places = damages.len();
-        let table =
-            table.map_or_else(|| "no known table".to_owned(), |table| format!("table {}", text::name(table)));
-        text += &format!("lost       {table}: {rows}, {places} places\n");
+        let place = match damages[..] {
+            [Damage { offset, bytes: 0, .. }] => format!("at byte {offset}"),
+            [Damage { offset, bytes, .. }] => format!("bytes {offset} to {}", offset.saturating_add(*bytes)),
+            _ => format!("{} places", damages.len()),
+        };
+        let table = table
+            .map_or_else(|| "tables not known".to_owned(), |table| format!("table {}", text::name(table)));
+        text += &format!("lost       {table}: {rows}, {place}\n");
     }
     let (rows, option) = (text::count(index.rows), loading_option(checked));
     text += &format!("left       {rows} rows in {blocks} blocks: pgsnap restore {option} loads them\n");
@@ -231,6 +235,8 @@ fn describe_table(table: &Table, index: &TableIndex) -> Value {
         "name": table.name,
         "transfer": if table.text_reason.is_some() { "text" } else { "binary" },
         "text_reason": table.text_reason,
+        "root": table.root.as_ref().map(|(schema, name)| json!({"schema": schema, "name": name})),
+        "condition": table.condition,
         "rows": index.rows,
         "bytes": index.raw_bytes,
         "stored": index.stored_bytes,

@@ -6,8 +6,11 @@ mod report;
 mod summary;
 mod text;
 
-use std::io::{ErrorKind, Write};
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -21,12 +24,15 @@ use pgsnap::archive::{self, Archive};
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
 use pgsnap::progress::{Event, Monitor};
-use pgsnap::restore::{self, Blocks, RestoreOptions, RestoreSummary};
+use pgsnap::restore::{self, Blocks, Input, RestoreOptions, RestoreSummary};
 use pgsnap::{Class, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore};
 use report::{Reporter, tell, tell_error};
+
+/// Instead of the name of an archive: stdin or stdout.
+const STANDARD_STREAM: &str = "-";
 
 /// The number of the signal that ended the work, or 0.
 static SIGNAL: AtomicU8 = AtomicU8::new(0);
@@ -81,15 +87,16 @@ fn hint(error: &Error) -> &'static str {
 
 fn run_dump(args: Dump) -> Result<u8, Error> {
     report::start_log(&args.output);
-    // Elsewhere that is stdout; a file of that name is nothing that anybody wants.
-    if args.file.as_os_str() == "-" {
-        let sentence = "an archive cannot be written to stdout yet: name a file after -f";
-        return Err(pgsnap::pg::Error::Usage(sentence.to_owned()).into());
+    let to_stdout = args.file.as_os_str() == STANDARD_STREAM;
+    if to_stdout && std::io::stdout().is_terminal() {
+        return Err(usage(
+            "an archive is not written to a terminal: redirect stdout, or name a file after -f",
+        ));
     }
     let mut config = config(&args.connection, args.database)?;
     ask_password(&mut config)?;
     let options = DumpOptions {
-        output: args.file,
+        output: if to_stdout { dump::Output::Stdout } else { dump::Output::File(args.file) },
         force: args.force,
         jobs: jobs(args.jobs),
         level: args.compress,
@@ -103,7 +110,11 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
     reporter.finish();
     let summary = summary??;
     if args.output.wants_summary() {
-        show(&summary::dump(&summary, args.output.json))?;
+        let text = summary::dump(&summary, args.output.json);
+        match to_stdout {
+            true => tell(text.trim_end()),
+            false => show(&text)?,
+        }
     }
     Ok(dump_verdict(&summary, &args.output))
 }
@@ -126,8 +137,7 @@ fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
 fn run_restore(args: Restore) -> Result<u8, Error> {
     report::start_log(&args.output);
     let reporter = Arc::new(Reporter::new(&args.output));
-    let (archive, blocks, losses) = open(&args, &reporter)?;
-    let archive = Arc::new(archive);
+    let (input, blocks, losses) = open(&args, &reporter)?;
     let mut config = config(&args.connection, None)?;
     ask_password(&mut config)?;
     let options = RestoreOptions {
@@ -138,7 +148,7 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
         blocks,
     };
     let summary = with_runtime(options.jobs, async |interrupt| {
-        restore::run(&config, archive, &options, reporter.clone(), interrupt).await
+        restore::run(&config, input, &options, reporter.clone(), interrupt).await
     });
     reporter.finish();
     let summary = summary??;
@@ -149,13 +159,14 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
 }
 
 /// The archive, what is known of its blocks, and what is lost.
-fn open(args: &Restore, reporter: &Reporter) -> Result<(Archive, Blocks, Vec<Damage>), Error> {
+fn open(args: &Restore, reporter: &Reporter) -> Result<(Input, Blocks, Vec<Damage>), Error> {
     if !args.skip_damaged && !args.salvage {
-        return Ok((Archive::open(&args.archive)?, Blocks::Unchecked, Vec::new()));
+        return Ok((restore_input(&args.archive)?, Blocks::Unchecked, Vec::new()));
     }
-    if args.archive.as_os_str() == "-" {
-        let sentence = "--skip-damaged and --salvage need a file: what comes out of a pipe is read only once";
-        return Err(pgsnap::pg::Error::Usage(sentence.to_owned()).into());
+    if args.archive.as_os_str() == STANDARD_STREAM {
+        return Err(usage(
+            "--skip-damaged and --salvage need a file: what comes out of a pipe is read only once",
+        ));
     }
     reporter.report(Event::Step("checking the archive".to_owned()));
     let Salvaged { archive, damages, .. } = if args.salvage {
@@ -164,10 +175,10 @@ fn open(args: &Restore, reporter: &Reporter) -> Result<(Archive, Blocks, Vec<Dam
         salvage::skip_damaged(Archive::open(&args.archive)?, cores(), &mut |_, _| ())
     };
     for damage in &damages {
-        reporter.warn(&damage.to_string());
+        reporter.warn(&text::damage(damage));
     }
     let blocks = if damages.is_empty() { Blocks::Sound } else { Blocks::Incomplete };
-    Ok((archive, blocks, damages))
+    Ok((Input::File(Arc::new(archive)), blocks, damages))
 }
 
 /// What was lost is said at the end, where it is seen, and by the exit code.
@@ -187,6 +198,23 @@ fn restore_verdict(summary: &RestoreSummary, losses: &[Damage], output: &Output)
     Class::Loss as u8
 }
 
+/// The archive of a restore: the file of that name, or what comes out of a pipe.
+fn restore_input(archive: &Path) -> Result<Input, Error> {
+    if archive.as_os_str() != STANDARD_STREAM {
+        return Ok(Input::File(Arc::new(Archive::open(archive)?)));
+    }
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(usage("an archive is not read from a terminal: redirect stdin, or name a file"));
+    }
+    let stdin = stdin.as_fd().try_clone_to_owned().map_err(Error::Stdin)?;
+    Ok(Input::Pipe(Box::new(File::from(stdin))))
+}
+
+fn usage(sentence: &str) -> Error {
+    pgsnap::pg::Error::Usage(sentence.to_owned()).into()
+}
+
 fn run_inspect(args: &Inspect) -> Result<u8, Error> {
     let checked = if args.quick {
         Salvaged { archive: Archive::open(&args.archive)?, scanned: false, damages: Vec::new() }
@@ -195,7 +223,7 @@ fn run_inspect(args: &Inspect) -> Result<u8, Error> {
     };
     show(&inspect::report(args, &checked))?;
     for damage in &checked.damages {
-        tell(&format!("pgsnap: {}", text::name(&damage.to_string())));
+        tell(&format!("pgsnap: {}", text::damage(damage)));
     }
     if checked.damages.is_empty() {
         return Ok(0);
@@ -222,9 +250,7 @@ fn ask_password(config: &mut ConnectConfig) -> Result<(), Error> {
     if config.needs_password_prompt() {
         let password =
             rpassword::prompt_password(format!("Password for {}: ", text::name(&config.describe())));
-        let refused = |error| {
-            pgsnap::pg::Error::Usage(format!("cannot ask for a password without a terminal: {error}"))
-        };
+        let refused = |error| usage(&format!("cannot ask for a password without a terminal: {error}"));
         config.set_password(password.map_err(refused)?);
     }
     Ok(())

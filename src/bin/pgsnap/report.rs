@@ -135,7 +135,8 @@ pub fn start_log(output: &Output) {
         .with_writer(std::io::stderr)
         .with_target(false);
     match output.log_format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        // Colours are a feature that the package is built without.
+        LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().init(),
     }
 }

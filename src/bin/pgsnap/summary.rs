@@ -14,7 +14,7 @@ pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
     if as_json {
         let object = json!({
             "type": "dump",
-            "archive": summary.archive.display().to_string(),
+            "archive": summary.archive.to_string(),
             "objects": summary.objects,
             "tables": summary.tables,
             "rows": summary.rows,
@@ -37,7 +37,7 @@ pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
         text::bytes(summary.bytes_in),
         text::bytes(summary.bytes_out),
         pace(summary.bytes_in, summary.elapsed),
-        text::name(&summary.archive.display().to_string()),
+        text::name(&summary.archive.to_string()),
     );
     lines
 }
@@ -64,10 +64,11 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
         lines += &format!("missing in the archive since its dump: {}\n", text::name(missing));
     }
     for loss in losses {
-        lines += &format!("lost: {}\n", text::name(&loss.to_string()));
+        lines += &format!("lost: {}\n", text::damage(loss));
     }
     for entry in &summary.not_restored {
-        lines += &format!("not restored: {}\n", text::name(entry));
+        let entry: Vec<String> = entry.lines().map(text::name).collect();
+        lines += &format!("not restored: {}\n", entry.join("\n"));
     }
     let verified = match (summary.verified, losses) {
         (true, []) => "every table equal to the archive",

@@ -1,5 +1,7 @@
 //! Numbers and names as people read them.
 
+use pgsnap::archive::check::Damage;
+
 /// Groups of three digits: `1,234,567`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -49,6 +51,15 @@ pub fn name(name: &str) -> String {
     text
 }
 
+/// A place of an archive that is damaged, and what is lost with it.
+pub fn damage(damage: &Damage) -> String {
+    let bytes = match damage.bytes {
+        0 => String::new(),
+        bytes => format!("{} bytes, ", count(bytes)),
+    };
+    format!("{} ({bytes}{} lost)", name(&damage.to_string()), lost_rows(std::iter::once(damage.rows)))
+}
+
 /// How many rows are lost in several places; of some nobody may know.
 pub fn lost_rows(places: impl Iterator<Item = Option<u64>>) -> String {
     let (mut known, mut unknown) = (0u64, false);
@@ -60,6 +71,7 @@ pub fn lost_rows(places: impl Iterator<Item = Option<u64>>) -> String {
         (0, false) => "no rows".to_owned(),
         (1, false) => "1 row".to_owned(),
         (rows, false) => format!("{} rows", count(rows)),
+        (0, true) => "an unknown number of rows".to_owned(),
         (rows, true) => format!("at least {} rows", count(rows)),
     }
 }
@@ -112,7 +124,7 @@ mod tests {
             [text(&[]), text(&[Some(1)]), text(&[Some(0), Some(1000)])],
             ["no rows", "1 row", "1,000 rows"]
         );
-        assert_eq!([text(&[None]), text(&[Some(7), None])], ["at least 0 rows", "at least 7 rows"]);
+        assert_eq!([text(&[None]), text(&[Some(7), None])], ["an unknown number of rows", "at least 7 rows"]);
     }
 
     #[test]
