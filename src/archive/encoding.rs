@@ -50,7 +50,8 @@ impl<'a> RawColumn<'a> {
             self.write_bitmap(&mut scratch.changed);
             streams.write(&scratch.changed, Content::Plane, out)?;
         }
-        if let Some(width) = self.uniform {
+        // A constant is copied when it is read.
+        if let Some(width) = self.uniform.filter(|_| !self.is_large()) {
             let mut values = self.values.chunks_exact(width.max(1));
             if let Some(first) = values.next()
                 && values.all(|value| value == first)

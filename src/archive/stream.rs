@@ -60,12 +60,14 @@ struct Compressors {
 
 impl Compressors {
     fn new(level: i32) -> io::Result<Self> {
-        let mut planes = Compressor::new(level)?;
-        if level <= PLANES_APART {
-            planes.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
-            planes.set_parameter(CParameter::HashLog(PLANE_HASH_LOG))?;
-            planes.set_parameter(CParameter::MinMatch(PLANE_MIN_MATCH))?;
+        if level > PLANES_APART {
+            return Ok(Compressors { values: Compressor::new(level)?, planes: Compressor::new(level)? });
         }
+        // From level 1, whatever the level: what the others add to it (target length) would turn the coding of bytes off.
+        let mut planes = Compressor::new(1)?;
+        planes.set_parameter(CParameter::Strategy(Strategy::ZSTD_fast))?;
+        planes.set_parameter(CParameter::HashLog(PLANE_HASH_LOG))?;
+        planes.set_parameter(CParameter::MinMatch(PLANE_MIN_MATCH))?;
         Ok(Compressors { values: Compressor::new(level)?, planes })
     }
 
@@ -310,6 +312,17 @@ mod tests {
     #[test]
     fn noise_is_stored_and_costs_one_byte() {
         assert_eq!(written(&noise(100_000), Content::Plane).len(), 100_001);
+    }
+
+    #[test]
+    fn a_plane_is_coded_byte_by_byte_at_every_level() {
+        // Half of the bytes are 0, a quarter 1, and so on: two bits each.
+        let plane = noise(50_000).iter().map(|byte| byte.leading_zeros() as u8).collect::<Vec<_>>();
+        for level in 1..=PLANES_APART {
+            let mut out = Vec::new();
+            StreamEncoder::new(level).unwrap().write(&plane, Content::Plane, &mut out).unwrap();
+            assert!(out.len() < 50_000 * 25 / 10 / 8, "{} bytes at level {level}", out.len());
+        }
     }
 
     #[test]

@@ -262,6 +262,61 @@ fn the_payload_of_a_dictionary_by_hand() {
     }
 }
 
+/// The rows that a block is decoded into, piece by piece, and the digest that the check finds in it.
+fn in_pieces(table: &Table, block: &EncodedBlock) -> (Vec<u8>, Digest) {
+    let mut rows = Vec::new();
+    let mut decoder = BlockDecoder::new(ID).unwrap();
+    let taken = decoder.decode_in_pieces(table, &block.bytes, |piece| {
+        assert!(piece.len() <= 1 << 20);
+        rows.extend_from_slice(piece);
+        Ok::<_, Error>(())
+    });
+    assert_eq!(taken.unwrap(), block.info);
+    let (info, digest) = decoder.examine(table, &block.bytes).unwrap();
+    assert_eq!((info, decoder.facts(table, &block.bytes)), (block.info, block.facts.clone()));
+    (rows, digest)
+}
+
+#[test]
+fn long_rows_come_in_pieces() {
+    let array = |oid: u32| [&[1u32, 0, oid, 1, 1, 3].map(u32::to_be_bytes).concat()[..], b"abc"].concat();
+    let mut arrays = table(Transfer::Binary, 4);
+    arrays.columns[3].shape = Shape::Array(Box::new(Shape::Plain));
+    let text = |length| (0..length).map(|i| noise(i) as u8 | 0x80).collect::<Vec<u8>>();
+    let rows = |oid| {
+        let row = |length| vec![Some(vec![7; 3]), None, Some(text(length)), Some(array(oid))];
+        binary(&[9, 3 << 20, 5, 2 << 20, (1 << 20) - 30, 0].map(row))
+    };
+    let block = round_trip(&arrays, &rows(16_400));
+    let (found, digest) = in_pieces(&arrays, &block);
+    assert!(found == rows(16_400));
+    assert_eq!(digest, block.digest);
+    assert_eq!(round_trip(&arrays, &rows(99_999)).digest, digest, "OIDs count in a long row");
+
+    let lines = [&b"a\t"[..], &text(2 << 20), b"\n\\N\t\\N\n\t", &text(5), b"\n"].concat();
+    let table = table(Transfer::Text, 2);
+    let block = round_trip(&table, &lines);
+    let (found, digest) = in_pieces(&table, &block);
+    assert!(found == lines);
+    assert_eq!(digest, block.digest);
+}
+
+#[test]
+fn one_huge_row_comes_back() {
+    let noise = (0..9_000_000).flat_map(|i| noise(i).to_be_bytes()).collect::<Vec<u8>>();
+    for huge in [b"to be or not to be, ".repeat(4_000_000), noise] {
+        let table = table(Transfer::Binary, 3);
+        let rows = binary(&[vec![Some(vec![0, 0, 0, 5]), Some(huge), None]]);
+        let block = BlockEncoder::new(ID, 1).unwrap().encode(0, &table, POSITION, &rows).unwrap();
+        let (found, digest) = in_pieces(&table, &block);
+        assert!(found == rows);
+        assert_eq!(digest, block.digest);
+        assert_eq!((block.info.rows, block.facts[1].bytes), (1, rows.len() as u64 - 18));
+        let nulls = block.facts.iter().map(|facts| facts.nulls).collect::<Vec<_>>();
+        assert_eq!((nulls, block.facts[0].min.as_deref()), (vec![0, 0, 1], Some(&[0, 0, 0, 5][..])));
+    }
+}
+
 #[test]
 fn few_values_make_a_dictionary() {
     let plain = table(Transfer::Binary, 1);

@@ -33,12 +33,15 @@ pub async fn load(
     session.set_client_encoding(&shared.catalog.source.encoding).await.map_err(failed)?;
     let mut copy = Copy::start(session, table, alone).await?;
     let mut decoder = BlockDecoder::new(archive.header().id)?;
+    let runtime = tokio::runtime::Handle::current();
     for block in &archive.index().tables[number as usize].blocks[blocks] {
-        let mut rows = Vec::new();
-        tokio::task::block_in_place(|| decoder.decode(table, archive.block(block)?, &mut rows))?;
-        let bytes = rows.len() as u64;
-        copy.send(rows, block.rows).await?;
-        shared.monitor.report(Event::Advanced(bytes));
+        // Piece by piece: a row may be as long as a gigabyte.
+        tokio::task::block_in_place(|| {
+            let send = |rows: &[u8]| runtime.block_on(copy.send(rows.to_vec()));
+            decoder.decode_in_pieces(table, archive.block(block)?, send)
+        })?;
+        copy.sent += u64::from(block.rows);
+        shared.monitor.report(Event::Advanced(block.raw_len));
     }
     copy.finish().await?;
     if alone {
@@ -51,7 +54,8 @@ pub async fn load(
 pub struct Copy<'a> {
     copy: CopyIn<'a>,
     table: &'a Table,
-    sent: u64,
+    /// Rows that were sent; whoever sends them counts them.
+    pub sent: u64,
 }
 
 impl<'a> Copy<'a> {
@@ -61,14 +65,13 @@ impl<'a> Copy<'a> {
         let copy = started.map_err(|source| Error::Load { table: table.label(), source })?;
         let mut copy = Copy { copy, table, sent: 0 };
         if table.transfer == Transfer::Binary {
-            copy.send(BINARY_HEADER.to_vec(), 0).await?;
+            copy.send(BINARY_HEADER.to_vec()).await?;
         }
         Ok(copy)
     }
 
-    /// Sends that many whole rows.
-    pub async fn send(&mut self, bytes: Vec<u8>, rows: u32) -> Result<(), Error> {
-        self.sent += u64::from(rows);
+    /// Sends rows, or pieces of them.
+    pub async fn send(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
         let sent = self.copy.send(bytes).await;
         sent.map_err(|source| Error::Load { table: self.table.label(), source })
     }
@@ -76,7 +79,7 @@ impl<'a> Copy<'a> {
     /// Ends it; the server has taken all rows.
     pub async fn finish(mut self) -> Result<(), Error> {
         if self.table.transfer == Transfer::Binary {
-            self.send(BINARY_TRAILER.to_vec(), 0).await?;
+            self.send(BINARY_TRAILER.to_vec()).await?;
         }
         let (table, sent) = (self.table.label(), self.sent);
         match self.copy.finish().await {

@@ -122,7 +122,8 @@ impl Worker {
                 let content = tokio::task::block_in_place(|| block.read(&mut decoder, table, &mut rows))?;
                 locked(contents).add(catalog, &block, content);
                 let bytes = rows.len() as u64;
-                copy.send(rows, block.info.rows).await?;
+                copy.send(rows).await?;
+                copy.sent += u64::from(block.info.rows);
                 drop(share);
                 shared.monitor.report(Event::Advanced(bytes));
                 next = blocks.recv().await;
