@@ -32,7 +32,7 @@ fn main() {
     for (name, test) in on_every_server {
         trials.extend(support::trials(name, test));
     }
-    let on_some: [(&str, Test); 14] = [
+    let on_some: [(&str, Test); 15] = [
         ("no_permission", no_permission),
         ("latin1_names", latin1_names),
         ("schemas_swapped_mid_dump", schemas_swapped_mid_dump),
