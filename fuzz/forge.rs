@@ -57,7 +57,16 @@ pub fn table(transfer: Transfer, columns: usize) -> Table {
         shape: shape.clone(),
     };
     let columns = kinds.iter().cycle().zip(shapes.iter().cycle()).map(column).take(columns).collect();
-    Table { entry: 1, schema: "s".to_owned(), name: "t".to_owned(), transfer, text_reason: None, columns }
+    Table {
+        entry: 1,
+        schema: "s".to_owned(),
+        name: "t".to_owned(),
+        transfer,
+        text_reason: None,
+        root: None,
+        condition: None,
+        columns,
+    }
 }
 
 /// A block with this payload and right checksums.

@@ -9,6 +9,7 @@ pub mod forge;
 pub mod open_archive;
 pub mod plan_restore;
 pub mod reencode;
+pub mod salvage;
 pub mod split_rows;
 
 /// A property that must hold for every input, and inputs to begin with.
@@ -22,11 +23,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "decode_block", holds: decode_block::holds, seeds: decode_block::seeds },
     Target { name: "open_archive", holds: open_archive::holds, seeds: open_archive::seeds },
     Target { name: "plan_restore", holds: plan_restore::holds, seeds: plan_restore::seeds },
     Target { name: "reencode", holds: reencode::holds, seeds: reencode::seeds },
+    Target { name: "salvage", holds: salvage::holds, seeds: open_archive::seeds },
     Target { name: "split_rows", holds: split_rows::holds, seeds: split_rows::seeds },
 ];
 

@@ -9,24 +9,36 @@ use super::Input;
 use super::forge::{CODER, Coder, ID, archive, assemble, seal};
 use super::plan_restore::is_planned;
 
-/// Input: a whole archive, whose checksums are made right; or the parts of one.
-pub fn holds(input: &[u8]) {
+/// An archive of any input: a whole one, as it is or with its checksums made right; or the parts of one.
+pub fn bytes(input: &[u8]) -> Vec<u8> {
     let mut input = Input(input);
-    let bytes = if input.u8() & 1 == 0 {
-        let mut bytes = input.0.to_vec();
-        seal(&mut bytes);
-        bytes
-    } else {
-        let counts = [input.u8(), input.u8(), input.u8()];
-        let lengths = [usize::from(input.u16()), usize::from(input.u16())];
-        let (catalog, rest) = input.0.split_at(lengths[0].min(input.0.len()));
-        let (index, blocks) = rest.split_at(lengths[1].min(rest.len()));
-        assemble(catalog, index, blocks, counts)
-    };
-    let Ok(archive) = Archive::from_bytes(bytes) else { return };
-    if archive.header().id != ID || check(&archive, Depth::Full, 1, &mut |_, _| ()).is_err() {
-        return;
+    match input.u8() % 3 {
+        0 => {
+            let mut bytes = input.0.to_vec();
+            seal(&mut bytes);
+            bytes
+        }
+        1 => {
+            let counts = [input.u8(), input.u8(), input.u8()];
+            let lengths = [usize::from(input.u16()), usize::from(input.u16())];
+            let (catalog, rest) = input.0.split_at(lengths[0].min(input.0.len()));
+            let (index, blocks) = rest.split_at(lengths[1].min(rest.len()));
+            assemble(catalog, index, blocks, counts)
+        }
+        _ => input.0.to_vec(),
     }
+}
+
+/// Input: an archive.
+pub fn holds(input: &[u8]) {
+    let Ok(archive) = Archive::from_bytes(bytes(input)) else { return };
+    if archive.header().id == ID && check(&archive, Depth::Full, 1, &mut |_, _| ()).is_ok() {
+        is_whole(&archive);
+    }
+}
+
+/// Panics unless the blocks of an archive with the id [`ID`] hold what its index says and its restore can be planned.
+pub fn is_whole(archive: &Archive) {
     CODER.with_borrow_mut(|Coder { decoder, rows, .. }| {
         for (table, index) in archive.catalog().tables.iter().zip(&archive.index().tables) {
             let (mut digest, mut count) = (Digest::default(), 0);
@@ -60,5 +72,5 @@ pub fn seeds() -> Vec<Vec<u8>> {
     parts.extend(counts.map(|count| u8::try_from(count).unwrap()));
     parts.extend([&packed, &index].map(|part| u16::try_from(part.len()).unwrap().to_le_bytes()).concat());
     parts.extend([&packed[..], &index, blocks].concat());
-    vec![[&[0], &bytes[..]].concat(), parts]
+    vec![[&[0], &bytes[..]].concat(), parts, [&[2], &bytes[..]].concat()]
 }

@@ -8,7 +8,7 @@ use pgsnap::archive::{
 
 use super::Input;
 use super::forge::{ID, table};
-use plan::{Action, Plan, Task, plan};
+use plan::{Action, Plan, Rows, Task, plan, pre_data};
 use schedule::Schedule;
 
 // The plan is no public name of the library; it needs nothing of it but the archive.
@@ -36,7 +36,7 @@ pub fn holds(input: &[u8]) {
 
 /// Panics unless a plan can be made of all of `catalog`.
 pub fn is_planned(catalog: &Catalog, index: &Index, jobs: usize, verify: bool) {
-    let plan = plan(catalog, index, jobs, verify, |_| true);
+    let plan = plan(catalog, index, Rows::InArchive { jobs }, verify, |_| true);
     every_entry_once(catalog, index, &plan);
     needs_come_first(catalog, &plan.tasks);
     comes_to_its_end(plan.tasks, jobs);
@@ -98,8 +98,9 @@ fn catalog(input: &mut Input) -> (Catalog, Index) {
 }
 
 fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
-    let mut places = [&plan.pre_data[..], &plan.acls, &plan.last].concat();
-    for list in [&plan.pre_data, &plan.acls, &plan.last] {
+    let pre_data = pre_data(catalog, |_| true);
+    let mut places = [&pre_data[..], &plan.acls, &plan.last].concat();
+    for list in [&pre_data, &plan.acls, &plan.last] {
         assert!(list.is_sorted(), "what runs in order runs in the archive's order");
     }
     let mut loaded = vec![0; index.tables.len()];

@@ -8,6 +8,9 @@ pub enum Error {
     /// The system gives no threads to work with.
     #[error("cannot start threads: {0}")]
     Threads(std::io::Error),
+    /// Stdin cannot be read from.
+    #[error("could not open stdin: {0}")]
+    Stdin(std::io::Error),
     /// The result could not be written to stdout.
     #[error("could not write to stdout: {0}")]
     Stdout(std::io::Error),
@@ -72,7 +75,7 @@ impl Error {
         match self {
             Error::Server(error) => server_class(error),
             Error::Threads(_) => Class::Failed,
-            Error::Stdout(_) => Class::Storage,
+            Error::Stdin(_) | Error::Stdout(_) => Class::Storage,
             Error::Archive(error) => archive_class(error),
             Error::Dump(error) => dump_class(error),
             Error::Restore(error) => restore_class(error),
@@ -113,7 +116,7 @@ impl Error {
 
 fn restored_object(error: &restore::Error) -> Option<&str> {
     match error {
-        restore::Error::Unfinished(error) => restored_object(error),
+        restore::Error::Unfinished(error) | restore::Error::NothingLoaded(error) => restored_object(error),
         restore::Error::Statement { object, .. } => Some(object),
         restore::Error::Load { table, .. }
         | restore::Error::ReadBack { table, .. }
@@ -125,7 +128,7 @@ fn restored_object(error: &restore::Error) -> Option<&str> {
 
 fn server_of_restore(error: &restore::Error) -> Option<&pg::Error> {
     match error {
-        restore::Error::Unfinished(error) => server_of_restore(error),
+        restore::Error::Unfinished(error) | restore::Error::NothingLoaded(error) => server_of_restore(error),
         restore::Error::Server(error)
         | restore::Error::Statement { source: error, .. }
         | restore::Error::Load { source: error, .. } => Some(error),
@@ -159,7 +162,9 @@ fn server_class(error: &pg::Error) -> Class {
 
 fn archive_class(error: &archive::Error) -> Class {
     match error {
-        archive::Error::Open { .. } | archive::Error::Write { .. } => Class::Storage,
+        archive::Error::Open { .. } | archive::Error::Read { .. } | archive::Error::Write { .. } => {
+            Class::Storage
+        }
         archive::Error::Version { .. } | archive::Error::Features { .. } => Class::Refused,
         archive::Error::NotReversible { .. } | archive::Error::Order { .. } => Class::Bug,
         archive::Error::Compression { .. }
@@ -203,7 +208,7 @@ fn restore_class(error: &restore::Error) -> Class {
         restore::Error::Archive(error) => archive_class(error),
         restore::Error::NotEmpty { .. } | restore::Error::Preflight { .. } => Class::Refused,
         restore::Error::Damaged { .. } => Class::Damaged,
-        restore::Error::Unfinished(error) => restore_class(error),
+        restore::Error::Unfinished(error) | restore::Error::NothingLoaded(error) => restore_class(error),
         restore::Error::ReadBack { .. } | restore::Error::Panicked(_) | restore::Error::RowCount { .. } => {
             Class::Bug
         }

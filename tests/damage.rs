@@ -1,13 +1,14 @@
 //! Damage of every kind to a small archive: a reader must report each, and never panic.
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pgsnap::archive::check::{Depth, check};
 use pgsnap::archive::{
     Archive, ArchiveId, ArchiveWriter, BlockDecoder, BlockEncoder, BlockPosition, BlockRef, Catalog, Column,
-    EncodedBlock, Entry, Header, Lock, Pass, Section, Shape, Source, Table, Transfer, ValueKind,
+    Contents, EncodedBlock, Entry, Error, Header, Index, Lock, Pass, Section, SequentialReader, Shape,
+    Source, Table, Transfer, ValueKind,
 };
 
 /// Length of the header of a block, from the specification.
@@ -28,6 +29,8 @@ fn catalog() -> Catalog {
         name: name.to_owned(),
         transfer,
         text_reason: (transfer == Transfer::Text).then(|| "a column of type regclass".to_owned()),
+        root: None,
+        condition: None,
         columns,
     };
     let tables = vec![
@@ -139,8 +142,30 @@ fn complaint(bytes: Vec<u8>) -> Option<String> {
     Some(damages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
-/// The complaint about `bytes`, which must not be sound and must not make the reader panic.
+/// The index of an archive that comes out of a pipe, once all of it has been found sound.
+fn read_in_sequence(from: impl Read) -> Result<Index, Error> {
+    let mut reader = SequentialReader::open(from)?;
+    let catalog = reader.catalog().clone();
+    let mut decoder = BlockDecoder::new(reader.header().id)?;
+    let (mut contents, mut blocks) = (Contents::new(&catalog), Vec::new());
+    while let Some((block, ())) = reader.next_block(|_| ())? {
+        let table = &catalog.tables[block.info.table as usize];
+        let content = block.read(&mut decoder, table, &mut Vec::new())?;
+        blocks.push((block, content));
+    }
+    // Workers are done with blocks in any order.
+    blocks.into_iter().rev().for_each(|(block, content)| contents.add(&catalog, &block, content));
+    reader.finish(contents)
+}
+
+/// The complaint about `bytes`, which must not be sound and must not make a reader panic, neither the one that sees the
+/// whole file nor the one that sees a pipe.
 fn must_complain(bytes: Vec<u8>, damage: &str) -> String {
+    match catch_unwind(AssertUnwindSafe(|| read_in_sequence(&bytes[..]))) {
+        Ok(Err(_)) => {}
+        Ok(Ok(_)) => panic!("not noticed in sequence: {damage}"),
+        Err(_) => panic!("panic in sequence: {damage}"),
+    }
     match catch_unwind(AssertUnwindSafe(|| complaint(bytes))) {
         Ok(Some(complaint)) => complaint,
         Ok(None) => panic!("not noticed: {damage}"),
@@ -180,6 +205,43 @@ fn everything() -> Vec<u8> {
 }
 
 #[test]
+fn a_pipe_gives_the_same_index() {
+    // In small pieces, as a pipe may give them.
+    struct Trickle<'a>(&'a [u8]);
+    impl Read for Trickle<'_> {
+        fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+            let length = to.len().min(7);
+            self.0.read(&mut to[..length])
+        }
+    }
+    for blocks in [blocks(ID), equal_blocks(ID), Vec::new()] {
+        let bytes = archive_of(ID, &blocks);
+        let archive = Archive::from_bytes(bytes.clone()).unwrap();
+        assert_eq!(&read_in_sequence(Trickle(&bytes)).unwrap(), archive.index());
+        let reader = SequentialReader::open(&bytes[..]).unwrap();
+        assert_eq!((reader.header(), &**reader.catalog()), (archive.header(), archive.catalog()));
+    }
+}
+
+#[test]
+fn a_pipe_that_fails_is_told_from_one_that_ends() {
+    struct Broken<'a>(&'a [u8]);
+    impl Read for Broken<'_> {
+        fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.read(to)? {
+                0 => Err(std::io::Error::other("the disk is on fire")),
+                length => Ok(length),
+            }
+        }
+    }
+    let bytes = archive();
+    for length in (0..bytes.len()).step_by(37) {
+        let error = read_in_sequence(Broken(&bytes[..length])).unwrap_err();
+        assert!(matches!(error, Error::Read { offset, .. } if offset == length as u64), "{length}: {error}");
+    }
+}
+
+#[test]
 fn every_flipped_bit_is_noticed() {
     let bytes = &everything();
     let half = bytes.len() / 2;
@@ -205,6 +267,9 @@ fn every_truncation_is_noticed_by_opening() {
         let error = error.unwrap_or_else(|| panic!("not noticed: cut to {length}")).to_string();
         assert!(error.contains("cut short"), "cut to {length}: {error}");
         assert!(error.contains(&format!("{length} bytes")), "cut to {length}: {error}");
+        let error = read_in_sequence(&bytes[..length]).unwrap_err();
+        let Error::CutShort { length: told, .. } = error else { panic!("cut to {length}: {error}") };
+        assert_eq!(told, length as u64);
     }
 }
 
@@ -220,7 +285,7 @@ fn every_damaged_byte_of_a_block_leaves_the_other_blocks_readable() {
         let damages = check(&archive, Depth::Full, 1, &mut |_, _| ()).unwrap_err();
         assert_eq!(damages.len(), 1, "{damages:?}");
         let damage = &damages[0];
-        assert_eq!((damage.table.as_str(), damage.block), ("public.events", Some(1)));
+        assert_eq!((damage.table.as_deref(), damage.block), (Some("public.events"), Some(1)));
         assert_eq!(damage.offset, damaged_block.start as u64);
     }
 }
@@ -356,6 +421,6 @@ fn damage_in_several_tables_is_reported_at_once() {
     let archive = Archive::from_bytes(bytes).unwrap();
     assert_eq!(check(&archive, Depth::Structure, 1, &mut |_, _| ()), Ok(()));
     let damages = check(&archive, Depth::Full, 4, &mut |_, _| ()).unwrap_err();
-    let tables = damages.iter().map(|damage| damage.table.as_str()).collect::<Vec<_>>();
+    let tables = damages.iter().map(|damage| damage.table.as_deref().unwrap()).collect::<Vec<_>>();
     assert_eq!(tables, ["public.events", "public.names"]);
 }

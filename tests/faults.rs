@@ -32,11 +32,12 @@ fn main() {
     for (name, test) in on_every_server {
         trials.extend(support::trials(name, test));
     }
-    let on_some: [(&str, Test); 14] = [
+    let on_some: [(&str, Test); 15] = [
         ("no_permission", no_permission),
         ("latin1_names", latin1_names),
         ("schemas_swapped_mid_dump", schemas_swapped_mid_dump),
         ("damaged_archive_is_not_restored", damaged_archive_is_not_restored),
+        ("no_damage_is_restored", no_damage_is_restored),
         ("sigterm_mid_restore", sigterm_mid_restore),
         ("failed_statement", failed_statement),
         ("ddl_that_waits_behind_the_dump", ddl_that_waits_behind_the_dump),
@@ -113,7 +114,6 @@ fn usage() -> TestResult {
         &["dump"][..],
         &["frobnicate"],
         &["dump", "-f", "x", "--jobs", "0"],
-        &["dump", "-f", "-"],
         &["dump", "-f", "x", "-Z", "20"],
         &["dump", "-f", "x", "-d", "hots=localhost"],
         &["dump", "-f", "/tmp/pgsnap-usage", "-d", "postgres://u:secret@localhost/x"],
@@ -246,6 +246,35 @@ fn damaged_archive_is_not_restored(server: &Server) -> TestResult {
     support::assert_same("the target before and after", &before, &target.oracle_dump(&[]));
     let outcome = run(pgsnap().arg("inspect").arg(&archive)).expect_code(3);
     expect_words(&outcome.stderr, &["table public.large, block", "offset", "is damaged in 1 places"]);
+    Ok(())
+}
+
+/// Wherever an archive is damaged, and however: `restore` says so before it changes anything.
+fn no_damage_is_restored(server: &Server) -> TestResult {
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    dump(&large(server), &archive);
+    let sound = fs::read(&archive)?;
+    let target = server.create_database("target");
+    let before = target.oracle_dump(&[]);
+    let places = 12;
+    for place in 0..places {
+        let at = sound.len() * place / places + place;
+        let sector = at..(at + 512).min(sound.len());
+        let mut bytes = sound.clone();
+        match place % 6 {
+            0 => bytes[at] ^= 0x80,
+            1 => bytes[sector].fill(0),
+            2 => drop(bytes.remove(at)),
+            3 => bytes.insert(at, 0),
+            4 => bytes.truncate(at),
+            _ => bytes[sector].reverse(),
+        }
+        assert!(bytes != sound);
+        fs::write(&archive, bytes)?;
+        run(pgsnap().args(["restore", "-d", &target.conninfo()]).arg(&archive)).expect_code(3);
+    }
+    support::assert_same("the target before and after", &before, &target.oracle_dump(&[]));
     Ok(())
 }
 

@@ -52,6 +52,8 @@ fn catalog() -> Catalog {
         name: format!("t{number}"),
         transfer: Transfer::Binary,
         text_reason: None,
+        root: None,
+        condition: None,
         columns: vec![column("id", ValueKind::Integer), column("picture", ValueKind::Opaque)],
     };
     let entry = |number: usize| Entry {

@@ -4,8 +4,12 @@
 //! the end of the line what they mean.
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
+use bincode::config::standard;
+use bincode::serde::encode_to_vec;
 use pgsnap::archive::check::{Depth, check};
 use pgsnap::archive::{
     Archive, ArchiveId, ArchiveWriter, BlockDecoder, BlockEncoder, BlockPosition, Catalog, Column, Digest,
@@ -15,10 +19,17 @@ use pgsnap::archive::{
 const ID: ArchiveId = ArchiveId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
 const SNAPSHOT_TIME: i64 = 1_767_225_600_000_000;
 
+/// Chapters and names of the examples that were read.
+static READ: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("format-spec")
+}
+
 /// The bytes of the example `name` in the chapter `file`.
 fn example(file: &str, name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("format-spec").join(file);
-    let text = std::fs::read_to_string(&path).unwrap();
+    READ.lock().unwrap().insert((file.to_owned(), name.to_owned()));
+    let text = std::fs::read_to_string(folder().join(file)).unwrap();
     let start = format!("\n```hex {name}\n");
     let mut parts = text.split(&start).skip(1);
     let (Some(rest), None) = (parts.next(), parts.next()) else {
@@ -49,7 +60,7 @@ fn column(name: &str, type_name: &str, value: ValueKind, shape: Shape) -> Column
 
 fn table(transfer: Transfer, columns: Vec<Column>) -> Table {
     let (schema, name) = ("public".to_owned(), "t".to_owned());
-    Table { entry: 2, schema, name, transfer, text_reason: None, columns }
+    Table { entry: 2, schema, name, transfer, text_reason: None, root: None, condition: None, columns }
 }
 
 /// The catalog of the example archive.
@@ -214,4 +225,56 @@ fn digests() {
     let arrays = table(Transfer::Binary, vec![column("c", "mood[]", ValueKind::Opaque, shape)]);
     assert_example("digest.md", "row with an array", &array);
     assert_example("digest.md", "digest of a row with an array", &digest(&arrays, &array));
+}
+
+#[test]
+fn values_on_the_wire() {
+    fn bytes(value: impl serde::Serialize) -> Vec<u8> {
+        encode_to_vec(value, standard()).unwrap()
+    }
+    let small = [0u32, 250, 251, 65_535, 65_536].map(bytes).concat();
+    let signed = [0i64, -1, 1, -128, i64::MIN].map(bytes).concat();
+    assert_example("wire.md", "numbers", &[small, bytes(1u64 << 32), signed].concat());
+    let texts = [
+        bytes("ab"),
+        bytes("\u{e4}"),
+        bytes(vec!["a", ""]),
+        bytes(vec![1u8, 255, 0]),
+        bytes([1u8, 255, 0]),
+        bytes(None::<String>),
+        bytes(Some("")),
+        bytes(vec![("a", "b")]),
+    ];
+    assert_example("wire.md", "texts and lists", &texts.concat());
+    let sections = [Section::PreData, Section::PostData].map(bytes).concat();
+    let others = [bytes(Pass::Acl), bytes(Lock::Exclusive), bytes(Transfer::Text), bytes(ValueKind::Uuid)];
+    // A composite of three fields is a list of four nodes; the length of the list is left out.
+    let composite = bytes(Shape::Composite(vec![Shape::Plain; 3]))[1..3].to_vec();
+    assert_example("wire.md", "cases", &[sections, others.concat(), composite].concat());
+    let array = |shape| Shape::Array(Box::new(shape));
+    let range = Shape::Range(Box::new(array(Shape::Plain)));
+    assert_example("catalog.md", "shape", &bytes(array(Shape::Composite(vec![Shape::Plain, range]))));
+}
+
+/// An example that nothing compares with the code could say anything.
+#[test]
+fn every_example_is_read() {
+    the_example_archive();
+    payloads_of_each_encoding();
+    digests();
+    values_on_the_wire();
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(file) = path.file_name().unwrap().to_str().filter(|name| name.ends_with(".md")) else {
+            continue;
+        };
+        let text = std::fs::read_to_string(&path).unwrap();
+        let fences = text.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
+        for name in fences.filter(|name| !name.is_empty()) {
+            let name = name.strip_prefix("hex ").unwrap_or_else(|| panic!("{file}: what is ```{name}?"));
+            assert!(found.insert((file.to_owned(), name.to_owned())), "{file} has {name} twice");
+        }
+    }
+    assert_eq!(*READ.lock().unwrap(), found);
 }

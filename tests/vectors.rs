@@ -7,7 +7,9 @@ mod vectors;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use pgsnap::archive::{FORMAT_MAJOR, FORMAT_MINOR};
+use pgsnap::archive::{BlockDecoder, Catalog, Contents, Error, FORMAT_MAJOR, FORMAT_MINOR, SequentialReader};
+
+use vectors::Holds;
 
 /// Limit of a vector, and of all vectors of a version.
 const MAX_VECTOR: u64 = 128 << 10;
@@ -90,4 +92,57 @@ fn every_vector_holds_what_it_was_made_of() {
         }
     }
     assert!(vectors.is_empty(), "run the example write-vectors for {:?}", vectors.keys());
+}
+
+/// A reader that sees each byte once, as from a pipe, finds the same and refuses the same.
+#[test]
+fn every_vector_reads_the_same_in_sequence() {
+    for folder in versions() {
+        for line in list(&folder) {
+            let parts = line.split('\t').collect::<Vec<_>>();
+            let bytes = std::fs::read(folder.join(format!("{}.pgsnap", parts[0]))).unwrap();
+            match (in_sequence(&bytes), vectors::read(&bytes).holds) {
+                (Ok(found), Some(expected)) => assert!(found == expected, "{}: another content", parts[0]),
+                (Err(error), None) => {
+                    let newer = matches!(error, Error::Version { .. } | Error::Features { .. });
+                    assert_eq!(newer, parts[2] == "9", "{}: {error}", parts[0]);
+                }
+                (Ok(_), None) => panic!("{}: read, but must be refused", parts[0]),
+                (Err(error), Some(_)) => panic!("{}: {error}", parts[0]),
+            }
+        }
+    }
+}
+
+fn in_sequence(bytes: &[u8]) -> Result<Holds, Error> {
+    let mut reader = SequentialReader::open(bytes)?;
+    let (header, catalog) = (reader.header().clone(), Catalog::clone(reader.catalog()));
+    let mut decoder = BlockDecoder::new(header.id)?;
+    let mut contents = Contents::new(&catalog);
+    let mut rows = vec![vec![]; catalog.tables.len()];
+    while let Some((block, ())) = reader.next_block(|_| ())? {
+        let table = block.info.table as usize;
+        let mut out = vec![];
+        let content = block.read(&mut decoder, &catalog.tables[table], &mut out)?;
+        contents.add(&catalog, &block, content);
+        rows[table].extend(out);
+    }
+    reader.finish(contents)?;
+    Ok(Holds { header, catalog, rows })
+}
+
+/// The program says of each vector what the list says.
+#[cfg(feature = "cli")]
+#[test]
+fn inspect_ends_as_the_list_says() {
+    for folder in versions() {
+        for line in list(&folder) {
+            let parts = line.split('\t').collect::<Vec<_>>();
+            let file = folder.join(format!("{}.pgsnap", parts[0]));
+            let mut inspect = std::process::Command::new(env!("CARGO_BIN_EXE_pgsnap"));
+            let output = inspect.env_clear().arg("inspect").arg(&file).output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code().unwrap().to_string(), parts[2], "{}: {stderr}", parts[0]);
+        }
+    }
 }

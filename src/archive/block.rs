@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 
-use super::columns::{Columns, Values, max_payload_len};
+use super::columns::{Columns, Values, max_payload_len, row_overhead};
 use super::digest::RowHasher;
 use super::parse::{Cursor, Fault};
 use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, reserve};
-use super::{ArchiveId, ColumnFacts, Digest, Error, Table, Transfer, ValueKind};
+use super::{ArchiveId, BlockContent, ColumnFacts, Digest, Error, Table, Transfer, ValueKind};
 use crate::copy_rows::{Row, fields};
 
 /// What a block begins with.
@@ -212,7 +212,7 @@ impl BlockDecoder {
     }
 
     fn decode_columns(&mut self, table: &Table, block: &[u8]) -> Result<BlockInfo, Fault> {
-        let info = BlockInfo::parse(self.id, table.columns.len(), block)?;
+        let info = BlockInfo::parse(self.id, table, block)?;
         let mut cursor = Cursor::at(block, BLOCK_HEADER_LEN);
         self.columns.decode(
             table.transfer,
@@ -228,6 +228,19 @@ impl BlockDecoder {
     /// Facts about the columns of `block`, which was decoded last and is one of `table`.
     pub(super) fn facts(&self, table: &Table, block: &[u8]) -> Vec<ColumnFacts> {
         facts(self.columns.values(block), table)
+    }
+
+    /// As [`decode`](Self::decode), and says what the index must know of the block.
+    pub fn read(&mut self, table: &Table, block: &[u8], out: &mut Vec<u8>) -> Result<BlockContent, Error> {
+        let info = self.decode(table, block, out)?;
+        let facts = self.facts(table, block);
+        let mut digest = Digest::default();
+        let rows = digest.add_rows(table, out)?;
+        if rows != u64::from(info.rows) {
+            let what = format!("{rows} rows, the header says {}", info.rows);
+            return Err(Fault { position: 0, what }.in_block(&table.label()));
+        }
+        Ok(BlockContent { info, digest, facts })
     }
 }
 
@@ -247,7 +260,7 @@ fn row_values<'a>(row: &Row<'a, '_>) -> impl Iterator<Item = Values<'a>> {
 }
 
 impl BlockInfo {
-    fn to_bytes(self, id: ArchiveId, payload: &[u8]) -> [u8; BLOCK_HEADER_LEN] {
+    pub(super) fn to_bytes(self, id: ArchiveId, payload: &[u8]) -> [u8; BLOCK_HEADER_LEN] {
         let mut bytes = Vec::with_capacity(BLOCK_HEADER_LEN);
         bytes.extend(BLOCK_MARKER);
         for number in [self.table, self.chunk, self.sequence, self.rows] {
@@ -263,23 +276,28 @@ impl BlockInfo {
     }
 
     /// The header of `block`, whose checksums and lengths are checked.
-    pub(super) fn parse(id: ArchiveId, columns: usize, block: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn parse(id: ArchiveId, table: &Table, block: &[u8]) -> Result<Self, Fault> {
         let (info, payload_crc) = Self::parse_header(id, block)?;
+        info.check_limits(table)?;
         let mut cursor = Cursor::at(block, BLOCK_HEADER_LEN);
-        if info.rows == 0 || info.raw_len > MAX_BLOCK_RAW_LEN {
-            let what = format!("a block of {} rows and {} bytes is impossible", info.rows, info.raw_len);
-            return Err(cursor.fault(what));
-        }
-        if info.stored_len > max_payload_len(columns, info.rows, info.raw_len) {
-            return Err(cursor.fault("the payload is longer than any payload of such rows"));
-        }
         let payload = cursor.take(usize::try_from(info.stored_len).unwrap_or(usize::MAX))?;
         cursor.end()?;
-        if payload_crc != id.checksum(&[payload]) {
-            let what = "the checksum of the payload does not match".to_owned();
-            return Err(Fault { position: BLOCK_HEADER_LEN, what });
-        }
+        check_payload(id, payload, payload_crc)?;
         Ok(info)
+    }
+
+    /// Whether `table` can have such a block.
+    pub(super) fn check_limits(&self, table: &Table) -> Result<(), Fault> {
+        let columns = table.columns.len();
+        let fault = |what| Err(Fault { position: BLOCK_HEADER_LEN, what });
+        let least = u64::from(self.rows).saturating_mul(row_overhead(table.transfer, columns));
+        if self.rows == 0 || self.raw_len > MAX_BLOCK_RAW_LEN || self.raw_len < least {
+            return fault(format!("a block of {} rows and {} bytes is impossible", self.rows, self.raw_len));
+        }
+        if self.stored_len > max_payload_len(columns, self.rows, self.raw_len) {
+            return fault("the payload is longer than any payload of such rows".to_owned());
+        }
+        Ok(())
     }
 
     /// The header at the start of `bytes` and the checksum of the payload that it announces.
@@ -304,6 +322,15 @@ impl BlockInfo {
     }
 }
 
+/// Whether `payload` has this checksum.
+pub(super) fn check_payload(id: ArchiveId, payload: &[u8], checksum: u32) -> Result<(), Fault> {
+    if checksum == id.checksum(&[payload]) {
+        return Ok(());
+    }
+    let what = "the checksum of the payload does not match".to_owned();
+    Err(Fault { position: BLOCK_HEADER_LEN, what })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,6 +346,8 @@ mod tests {
             name: "t".into(),
             transfer: Transfer::Text,
             text_reason: None,
+            root: None,
+            condition: None,
             columns: vec![column],
         };
         let (id, position) = (ArchiveId([1; 16]), BlockPosition { chunk: 0, sequence: 0 });

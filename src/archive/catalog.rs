@@ -142,6 +142,12 @@ pub struct Table {
     pub transfer: Transfer,
     /// Why they travel as text, when they do.
     pub text_reason: Option<String>,
+    /// The partitioned table, schema and name, through which its rows are loaded: the server says which partition they
+    /// belong into, and that is not the same everywhere.
+    pub root: Option<(String, String)>,
+    /// A table that an extension makes has only the rows that the extension does not: what follows the table's name when they
+    /// are read, `WHERE ...` or nothing.
+    pub condition: Option<String>,
     /// The columns of the COPY, in its order.
     pub columns: Vec<Column>,
 }
@@ -201,6 +207,11 @@ impl Entry {
 }
 
 impl Catalog {
+    /// The table that a block or an entry refers to; `None` for a number that is not from this catalog.
+    pub(super) fn table(&self, number: u32) -> Option<&Table> {
+        self.tables.get(usize::try_from(number).ok()?)
+    }
+
     /// Whether the parts agree with each other; both writer and reader ask.
     pub(super) fn validate(&self) -> Result<(), Error> {
         let contradiction = |what: String| Err(Error::Catalog { what });
@@ -214,8 +225,7 @@ impl Catalog {
                 ));
             }
             if let Some(table) = entry.table {
-                let referred = usize::try_from(table).ok().and_then(|table| self.tables.get(table));
-                if referred.is_none_or(|referred| referred.entry != entry.id) {
+                if self.table(table).is_none_or(|referred| referred.entry != entry.id) {
                     return contradiction(format!(
                         "entry {place} refers to table {table}, which does not refer back"
                     ));
@@ -250,7 +260,9 @@ impl Catalog {
                 });
             }
             let columns = table.columns.iter().flat_map(|column| [&column.name, &column.type_name]);
-            if columns.chain([&table.schema, &table.name]).any(|text| text.contains('\0')) {
+            let names = table.root.iter().flat_map(|(schema, name)| [schema, name]);
+            let texts = columns.chain([&table.schema, &table.name]).chain(names).chain(&table.condition);
+            if texts.into_iter().any(|text| text.contains('\0')) {
                 return contradiction(format!("table {number} has a name with a NUL byte"));
             }
         }

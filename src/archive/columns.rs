@@ -220,7 +220,7 @@ pub(super) fn max_payload_len(columns: usize, rows: u32, raw_len: u64) -> u64 {
 }
 
 /// Bytes of a row beside its values; in Text also beside its NULLs.
-fn row_overhead(transfer: Transfer, columns: usize) -> u64 {
+pub(super) fn row_overhead(transfer: Transfer, columns: usize) -> u64 {
     let columns = columns as u64;
     match transfer {
         Transfer::Binary => 2 + 4 * columns,

@@ -174,6 +174,8 @@ mod tests {
             name: "t".into(),
             transfer,
             text_reason: None,
+            root: None,
+            condition: None,
             columns: shapes.iter().map(column).collect(),
         }
     }

@@ -19,7 +19,7 @@ pub enum Error {
         "the archive went through a transfer that rewrites line ends or the eighth bit; copy it again in binary mode"
     )]
     TextMode,
-    #[error("the archive is cut short: {what} (the file has {length} bytes)")]
+    #[error("the archive is cut short: {what} (it has {length} bytes)")]
     CutShort { what: &'static str, length: u64 },
     #[error(
         "the archive has format version {major}.{minor}, this pgsnap reads up to {}.x: use a newer pgsnap",
@@ -32,6 +32,8 @@ pub enum Error {
     Features { bits: String },
     #[error("the archive is damaged at offset {offset}: {what}")]
     Damaged { offset: u64, what: String },
+    #[error("{damage}; nothing can be salvaged: neither the catalog nor its copy can be read")]
+    NothingToSalvage { damage: String },
     #[error("a block of table {table} is damaged at byte {offset} of the block: {what}")]
     Block { table: String, offset: u64, what: String },
     #[error("the rows of table {table} are not rows of COPY: {source}")]
@@ -56,6 +58,15 @@ pub enum Error {
     Memory { what: &'static str, bytes: u64 },
     #[error("cannot get random bytes from the operating system: {message}")]
     Random { message: String },
+    #[error("cannot read the archive at offset {offset}: {source}")]
+    Read { offset: u64, source: io::Error },
     #[error("cannot write to the archive at offset {offset}: {source}")]
     Write { offset: u64, source: io::Error },
+}
+
+impl Error {
+    /// Whether it says that bytes are not what they were when they were written.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Error::CutShort { .. } | Error::NotAnArchive | Error::TextMode | Error::Damaged { .. })
+    }
 }

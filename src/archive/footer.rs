@@ -6,7 +6,8 @@ use super::{ArchiveId, Error};
 /// Length of the footer.
 pub(super) const FOOTER_LEN: usize = 84;
 
-const FOOTER_MARKER: [u8; 8] = *b"\xffPGFOOTR";
+/// What the footer begins with.
+pub(super) const FOOTER_MARKER: [u8; 8] = *b"\xffPGFOOTR";
 const END_MAGIC: [u8; 8] = *b"PGSNAP\r\n";
 
 /// Where the index is, and how much there must be.
@@ -50,21 +51,28 @@ impl Footer {
         if bytes.len() < FOOTER_LEN || !(bytes.starts_with(&FOOTER_MARKER) || bytes.ends_with(&END_MAGIC)) {
             return Err(missing);
         }
-        let footer = Self::parse_fields(bytes).map_err(|fault| fault.in_archive(start as u64))?;
-        let damaged = |what: String| Err(Error::Damaged { offset: start as u64, what });
+        Self::parse_at(bytes, start as u64, id)
+    }
+
+    /// The footer of the archive `id`, whose last bytes are `bytes`, at `offset`.
+    pub fn parse_at(bytes: &[u8], offset: u64, id: ArchiveId) -> Result<Self, Error> {
+        let length = offset.saturating_add(bytes.len() as u64);
+        let footer = Self::parse_fields(bytes).map_err(|fault| fault.in_archive(offset))?;
+        let damaged = |what: String| Err(Error::Damaged { offset, what });
         if footer.id != id {
             return damaged(format!("the footer belongs to archive {}, the header to {id}", footer.id));
         }
         if footer.file_len != length {
             return damaged(format!("the archive has {} bytes, the file {length}", footer.file_len));
         }
-        if footer.index_offset.checked_add(footer.index_len).is_none_or(|end| end > start as u64) {
+        if footer.index_offset.checked_add(footer.index_len).is_none_or(|end| end > offset) {
             return damaged("the index does not end before the footer".to_owned());
         }
         Ok(footer)
     }
 
-    fn parse_fields(bytes: &[u8]) -> Result<Self, Fault> {
+    /// The footer in `bytes`, compared with nothing but its own checksum.
+    pub fn parse_fields(bytes: &[u8]) -> Result<Self, Fault> {
         let mut cursor = Cursor::new(bytes);
         cursor.require(&FOOTER_MARKER, "footer")?;
         let id = ArchiveId(cursor.array()?);

@@ -149,6 +149,11 @@ fn a_footer_that_does_not_fit_is_refused() {
     refused(|footer| footer.tables = 3, "index and footer count differently");
     refused(|footer| footer.blocks = 4, "index and footer count differently");
     refused(|footer| footer.rows = 7, "index and footer count differently");
+    let header = Header::new(ID, 0).to_bytes();
+    for length in [HEADER_LEN, FOOTER_LEN - 1, FOOTER_LEN] {
+        let bytes = [&header[..], &vec![0; length - HEADER_LEN]].concat();
+        assert!(matches!(Archive::from_bytes(bytes), Err(Error::CutShort { .. })), "{length} bytes");
+    }
     let mut bytes = Parts::sound().write(|_| ());
     let place = bytes.len() - 12;
     bytes[place] ^= 1;
@@ -208,9 +213,24 @@ fn a_catalog_that_contradicts_itself_is_refused_by_the_reader_too() {
 
 #[test]
 fn a_full_check_compares_digests_facts_and_headers() {
-    let offset =
-        Archive::from_bytes(Parts::sound().write(|_| ())).unwrap().index().tables[0].blocks[0].offset;
-    let table = "public.t".to_owned();
+    let archive = Archive::from_bytes(Parts::sound().write(|_| ())).unwrap();
+    let blocks = archive.index().tables[0].blocks.clone();
+    let offset = blocks[0].offset;
+    let of_table = |what: &str| Damage {
+        table: Some("public.t".to_owned()),
+        block: None,
+        offset,
+        bytes: 0,
+        rows: Some(0),
+        what: what.to_owned(),
+    };
+    let of_block = |what: &str| Damage {
+        block: Some(1),
+        offset: blocks[1].offset,
+        bytes: blocks[1].stored_len + 48,
+        rows: Some(blocks[1].rows.into()),
+        ..of_table(what)
+    };
     let found = damages(|parts| parts.index.tables[0].digest.merge(Digest::default()));
     assert_eq!(found, []);
     let found = damages(|parts| {
@@ -220,29 +240,27 @@ fn a_full_check_compares_digests_facts_and_headers() {
     assert_eq!(found.len(), 1);
     let Damage { what, .. } = &found[0];
     assert!(what.starts_with("the rows have the digest "), "{what}");
-    assert_eq!(found, [Damage { table: table.clone(), block: None, offset, what: what.clone() }]);
+    assert_eq!(found, [of_table(what)]);
     assert_eq!(found[0].to_string(), format!("table public.t, offset {offset}: {what}"));
 
     let found = damages(|parts| parts.index.tables[0].columns[0].nulls = 9);
-    let what = "the facts about the columns are not those in the index".to_owned();
-    assert_eq!(found, [Damage { table: table.clone(), block: None, offset, what }]);
+    assert_eq!(found, [of_table("the facts about the columns are not those in the index")]);
 
     // The second block is said to be of another chunk than its header says.
     let found = damages(|parts| parts.blocks()[1].chunk = 8);
-    let what = "the block is another one than the index says".to_owned();
-    let offset = offset + Parts::sound().blocks[0].len() as u64;
-    assert_eq!(found, [Damage { table: table.clone(), block: Some(1), offset, what }]);
+    let offset = blocks[1].offset;
+    assert_eq!(found, [of_block("the block is another one than the index says")]);
     assert_eq!(
         found[0].to_string(),
-        format!("table public.t, block 1, offset {offset}: the block is another one than the index says")
+        format!(
+            "table public.t, block 1, offset {offset}, 62 bytes: the block is another one than the index says (2 rows)"
+        )
     );
 
     let found = damages(|parts| *parts.blocks[1].last_mut().unwrap() ^= 1);
-    let what = "at byte 48 of the block: the checksum of the payload does not match".to_owned();
-    assert_eq!(found, [Damage { table: table.clone(), block: Some(1), offset, what }]);
+    assert_eq!(found, [of_block("at byte 48 of the block: the checksum of the payload does not match")]);
     let found = damages(|parts| parts.blocks[1][44] ^= 1);
-    let what = "the checksum of the block's header does not match".to_owned();
-    assert_eq!(found, [Damage { table, block: Some(1), offset, what }]);
+    assert_eq!(found, [of_block("the checksum of the block's header does not match")]);
 }
 
 #[test]
@@ -275,4 +293,76 @@ fn labels_of_entries() {
         ("public.t", "KIND OF THE FUTURE public.t")
     );
     assert_eq!(Entry { schema: None, ..found }.label(), "KIND OF THE FUTURE t");
+}
+
+/// An archive of one block of `rows` in `table`.
+fn archive_of(table: Table, rows: &[u8]) -> Archive {
+    let catalog = Catalog {
+        source: Source::default(),
+        entries: vec![entry(1, Some(0))],
+        tables: vec![Table { entry: 1, ..table }],
+    };
+    let mut writer = ArchiveWriter::create(Vec::new(), &Header::new(ID, 0), &catalog).unwrap();
+    let position = BlockPosition { chunk: 0, sequence: 0 };
+    let mut encoder = BlockEncoder::new(ID, 1).unwrap();
+    writer.append(&encoder.encode(0, &catalog.tables[0], position, rows).unwrap()).unwrap();
+    Archive::from_bytes(writer.finish().unwrap().0).unwrap()
+}
+
+/// An array of one element, whose type has this OID.
+fn array(oid: u32, element: &[u8]) -> Vec<u8> {
+    let header = [1, 0, oid, 1, 1, element.len() as u32].map(u32::to_be_bytes).concat();
+    [&header, element].concat()
+}
+
+#[test]
+fn short_and_long_rows_have_the_digest_that_was_taken_when_they_were_written() {
+    let shapes = [Shape::Plain, Shape::Array(Box::new(Shape::Plain)), Shape::Plain];
+    let mut columns = table(Transfer::Binary, 3).columns;
+    columns.iter_mut().zip(&shapes).for_each(|(column, shape)| column.shape = shape.clone());
+    let arrays = Table { columns, ..table(Transfer::Binary, 3) };
+    let long = vec![b'x'; 1 << 20];
+    let of = |oid: u32| {
+        binary(&[
+            vec![Some(vec![1; 16]), Some(array(oid, b"a")), None],
+            vec![Some(vec![2; 16]), None, Some(vec![])],
+            vec![Some(vec![3; 16]), Some(array(oid, &long)), None],
+            vec![Some(vec![4; 16]), Some(array(oid, b"b")), Some(long.clone())],
+            vec![None, Some(array(oid, b"c")), None],
+        ])
+    };
+    let digest = |table: &Table, rows: &[u8]| {
+        let archive = archive_of(table.clone(), rows);
+        assert_eq!(check(&archive, Depth::Full, 1, &mut |_, _| ()), Ok(()));
+        let mut digest = Digest::default();
+        digest.add_rows(table, rows).unwrap();
+        assert_eq!(archive.index().tables[0].digest, digest);
+        digest
+    };
+    assert_eq!(digest(&arrays, &of(5)), digest(&arrays, &of(99_999)));
+    let plain = table(Transfer::Binary, 3);
+    assert_ne!(digest(&plain, &of(5)), digest(&plain, &of(6)));
+    let text = [b"a\t", &long[..], b"\t\\N\n\\N\tb\t\n"].concat();
+    digest(&table(Transfer::Text, 3), &text);
+}
+
+#[test]
+fn rows_in_pieces_are_the_rows_at_once() {
+    let table = table(Transfer::Text, 2);
+    let rows =
+        ["short\t\\N\n".repeat(1000), "x".repeat(3 << 20) + "\tlong\n", "\\N\ty\n".to_owned()].concat();
+    let archive = archive_of(table.clone(), rows.as_bytes());
+    let block = archive.block(&archive.index().tables[0].blocks[0]).unwrap();
+    let (mut decoder, mut found) = (BlockDecoder::new(ID).unwrap(), Vec::new());
+    let info = decoder.decode_in_pieces(&table, block, |piece| {
+        assert!(piece.len() <= 1 << 20);
+        found.extend_from_slice(piece);
+        Ok::<_, Error>(())
+    });
+    assert_eq!((info.unwrap().rows, found == rows.as_bytes()), (1002, true));
+    let stopped = decoder.decode_in_pieces(&table, block, |_| Err(Error::NotAnArchive)).unwrap_err();
+    assert!(matches!(stopped, Error::NotAnArchive), "{stopped}");
+    let damaged =
+        decoder.decode_in_pieces(&table, &block[1..], |_| -> Result<(), Error> { panic!("a piece") });
+    assert!(matches!(damaged, Err(Error::Block { offset: 0, .. })));
 }

@@ -12,6 +12,9 @@ pub(super) const FRAME_HEADER_LEN: usize = 32;
 /// Most bytes a catalog or an index may have before compression.
 const MAX_FRAME_RAW_LEN: u64 = 1 << 30;
 
+/// Most bytes that the payload of a catalog or an index may have: its content as it is, and what a stream begins with.
+pub(super) const MAX_FRAME_STORED_LEN: u64 = MAX_FRAME_RAW_LEN + 64;
+
 /// zstd level of frames: their content is small beside the data, and compresses well.
 const LEVEL: i32 = 9;
 
@@ -23,7 +26,7 @@ pub(super) enum Content {
 }
 
 impl Content {
-    fn marker(self) -> [u8; 8] {
+    pub fn marker(self) -> [u8; 8] {
         match self {
             Content::Catalog => *b"\xffPGCATLG",
             Content::Index => *b"\xffPGINDEX",
@@ -60,7 +63,7 @@ pub(super) fn encode<T: Serialize + DeserializeOwned + PartialEq>(
     // What compresses too well would be taken for an attack; nothing takes too much memory when it is only stored.
     for level in [LEVEL, 0] {
         let frame = pack(id, content, &raw, level)?;
-        if decode::<T>(id, content, &frame, 0, frame.len()).is_ok_and(|(back, _)| back == *value) {
+        if decode::<T>(id, content, &frame, 0).is_ok_and(|(back, _)| back == *value) {
             return Ok(frame);
         }
     }
@@ -90,41 +93,52 @@ fn pack(id: ArchiveId, content: Content, raw: &[u8], level: i32) -> Result<Vec<u
     Ok(bytes)
 }
 
-/// The value in the frame that begins at `offset` of `archive`, and where the frame ends. It must end at or before
-/// `limit`.
+/// The value in the frame at the start of `bytes`, which stand at `offset` of the archive, and the length of the frame.
 pub(super) fn decode<T: DeserializeOwned>(
     id: ArchiveId,
     content: Content,
-    archive: &[u8],
-    offset: usize,
-    limit: usize,
+    bytes: &[u8],
+    offset: u64,
 ) -> Result<(T, usize), Error> {
-    let bytes = archive.get(offset..limit).unwrap_or_default();
     let mut streams = StreamDecoder::new()?;
-    let (value, length) =
-        decode_or_fault(id, content, bytes, &mut streams).map_err(|fault| fault.in_archive(offset as u64))?;
-    Ok((value, offset + length))
+    decode_or_fault(id, content, bytes, &mut streams).map_err(|fault| fault.in_archive(offset))
 }
 
-/// Where the frame ends that begins at `offset` of `archive`, whatever it holds; its checksums are right.
-pub(super) fn skip(id: ArchiveId, archive: &[u8], offset: usize, limit: usize) -> Result<usize, Error> {
-    let bytes = archive.get(offset..limit).unwrap_or_default();
-    let frame = Frame::parse(id, bytes).map_err(|fault| fault.in_archive(offset as u64))?;
-    Ok(offset + FRAME_HEADER_LEN + frame.payload.len())
+/// The length of the frame at the start of `bytes`, which stand at `offset` of the archive, whatever it holds; its
+/// checksums are right.
+pub(super) fn skip(id: ArchiveId, bytes: &[u8], offset: u64) -> Result<usize, Error> {
+    let (_, payload) = parse(id, bytes).map_err(|fault| fault.in_archive(offset))?;
+    Ok(FRAME_HEADER_LEN + payload.len())
 }
 
-/// A frame whose checksums are right.
-struct Frame<'a> {
+/// Whether a frame begins with `bytes`: its header's checksum is right, the payload is not looked at.
+pub(super) fn begins(id: ArchiveId, bytes: &[u8]) -> bool {
+    FrameHeader::parse(id, bytes).is_ok()
+}
+
+/// Header and payload of the frame at the start of `bytes`; both checksums are right.
+fn parse(id: ArchiveId, bytes: &[u8]) -> Result<(FrameHeader, &[u8]), Fault> {
+    let header = FrameHeader::parse(id, bytes)?;
+    let mut cursor = Cursor::at(bytes, FRAME_HEADER_LEN);
+    let payload = cursor.take(usize::try_from(header.stored_len).unwrap_or(usize::MAX))?;
+    header.check_payload(id.checksum(&[payload]))?;
+    Ok((header, payload))
+}
+
+/// The header of a frame; its checksum is right.
+pub(super) struct FrameHeader {
     marker: [u8; 8],
     raw_len: u64,
-    payload: &'a [u8],
+    /// Bytes of the payload.
+    pub stored_len: u64,
+    payload_crc: u32,
 }
 
-impl<'a> Frame<'a> {
-    /// The frame at the start of `bytes`.
-    fn parse(id: ArchiveId, bytes: &'a [u8]) -> Result<Self, Fault> {
+impl FrameHeader {
+    /// The header at the start of `bytes`.
+    pub fn parse(id: ArchiveId, bytes: &[u8]) -> Result<Self, Fault> {
         let mut cursor = Cursor::new(bytes);
-        let marker: [u8; 8] = cursor.array()?;
+        let marker = cursor.array()?;
         let (raw_len, stored_len) = (cursor.u64()?, cursor.u64()?);
         let payload_crc = cursor.u32()?;
         let covered = bytes.get(..cursor.position()).unwrap_or_default();
@@ -134,14 +148,15 @@ impl<'a> Frame<'a> {
                 what: "the checksum of the header of a frame does not match".to_owned(),
             });
         }
-        let payload = cursor.take(usize::try_from(stored_len).unwrap_or(usize::MAX))?;
-        if payload_crc != id.checksum(&[payload]) {
-            return Err(Fault {
-                position: FRAME_HEADER_LEN,
-                what: "the checksum of a frame does not match".to_owned(),
-            });
+        Ok(FrameHeader { marker, raw_len, stored_len, payload_crc })
+    }
+
+    /// Whether `checksum`, which is the payload's, is the one that the header announces.
+    pub fn check_payload(&self, checksum: u32) -> Result<(), Fault> {
+        if self.payload_crc == checksum {
+            return Ok(());
         }
-        Ok(Frame { marker, raw_len, payload })
+        Err(Fault { position: FRAME_HEADER_LEN, what: "the checksum of a frame does not match".to_owned() })
     }
 }
 
@@ -152,7 +167,7 @@ fn decode_or_fault<T: DeserializeOwned>(
     streams: &mut StreamDecoder,
 ) -> Result<(T, usize), Fault> {
     let name = content.name();
-    let Frame { marker, raw_len, payload } = Frame::parse(id, bytes)?;
+    let (FrameHeader { marker, raw_len, .. }, payload) = parse(id, bytes)?;
     if marker != content.marker() {
         return Err(Fault { position: 0, what: format!("no {name} here") });
     }
@@ -184,7 +199,7 @@ mod tests {
     fn complaint(raw: &[u8]) -> String {
         let frame = pack(ID, Content::Catalog, raw, LEVEL).unwrap();
         assert!(frame.len() < 10_000);
-        decode::<Catalog>(ID, Content::Catalog, &frame, 0, frame.len()).unwrap_err().to_string()
+        decode::<Catalog>(ID, Content::Catalog, &frame, 0).unwrap_err().to_string()
     }
 
     /// Most bytes of address space this process has had.
@@ -199,7 +214,7 @@ mod tests {
         let facts = vec![0u64; 3 << 20];
         let frame = encode(ID, Content::Index, &facts).unwrap();
         assert!(frame.len() > 3 << 20);
-        let (back, end) = decode::<Vec<u64>>(ID, Content::Index, &frame, 0, frame.len()).unwrap();
+        let (back, end) = decode::<Vec<u64>>(ID, Content::Index, &frame, 0).unwrap();
         assert_eq!((back, end), (facts, frame.len()));
     }
 
@@ -226,7 +241,7 @@ mod tests {
     #[test]
     fn a_frame_of_another_kind_is_refused() {
         let frame = encode(ID, Content::Index, &7u64).unwrap();
-        let error = decode::<u64>(ID, Content::Catalog, &frame, 0, frame.len()).unwrap_err().to_string();
+        let error = decode::<u64>(ID, Content::Catalog, &frame, 0).unwrap_err().to_string();
         assert_eq!(error, "the archive is damaged at offset 0: no catalog here");
     }
 

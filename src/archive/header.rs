@@ -33,12 +33,18 @@ impl ArchiveId {
 
     /// CRC32 (IEEE, as in zlib) over the id followed by `parts`.
     pub(super) fn checksum(&self, parts: &[&[u8]]) -> u32 {
-        let mut crc = crc32fast::Hasher::new();
-        crc.update(&self.0);
+        let mut crc = self.hasher();
         for part in parts {
             crc.update(part);
         }
         crc.finalize()
+    }
+
+    /// The checksum of what comes in pieces; it has taken the id.
+    pub(super) fn hasher(&self) -> crc32fast::Hasher {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&self.0);
+        crc
     }
 }
 

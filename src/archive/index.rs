@@ -59,7 +59,7 @@ pub struct BlockRef {
 }
 
 impl BlockRef {
-    fn new(offset: u64, info: BlockInfo) -> Self {
+    pub(super) fn new(offset: u64, info: BlockInfo) -> Self {
         let BlockInfo { table, chunk, sequence, rows, raw_len, stored_len } = info;
         BlockRef { table, offset, chunk, sequence, rows, raw_len, stored_len }
     }
@@ -77,10 +77,14 @@ impl BlockRef {
 }
 
 /// The sequence number that the next block of each chunk of a table must have.
-type Expected = HashMap<(u32, u32), u32>;
+pub(super) type Expected = HashMap<(u32, u32), u32>;
 
 /// Takes the next number of the chunk; an error if it is not `sequence`.
-fn expect_sequence(expected: &mut Expected, block: &BlockInfo, table: &Table) -> Result<(), Error> {
+pub(super) fn expect_sequence(
+    expected: &mut Expected,
+    block: &BlockInfo,
+    table: &Table,
+) -> Result<(), Error> {
     let next = expected.entry((block.table, block.chunk)).or_default();
     if *next != block.sequence {
         let BlockInfo { chunk, sequence, .. } = *block;
@@ -106,33 +110,43 @@ impl IndexBuilder {
         IndexBuilder { index: Index { tables, ..Index::default() }, expected: Expected::new() }
     }
 
-    pub fn add(&mut self, catalog: &Catalog, offset: u64, block: &EncodedBlock) -> Result<(), Error> {
-        let number = usize::try_from(block.info.table).unwrap_or(usize::MAX);
-        let (Some(table), Some(index)) = (catalog.tables.get(number), self.index.tables.get_mut(number))
-        else {
+    /// Adds a block that was written at `offset`: the next of its chunk.
+    pub fn append(&mut self, catalog: &Catalog, offset: u64, block: &EncodedBlock) -> Result<(), Error> {
+        let Some(table) = catalog.table(block.info.table) else {
             return Err(Error::Catalog {
-                what: format!("a block belongs to table {number}, which is not there"),
+                what: format!("a block belongs to table {}, which is not there", block.info.table),
             });
         };
         expect_sequence(&mut self.expected, &block.info, table)?;
-        let (rows, raw, stored) = (u64::from(block.info.rows), block.info.raw_len, block.bytes.len() as u64);
-        index.blocks.push(BlockRef::new(offset, block.info));
+        self.add(table, BlockRef::new(offset, block.info), block.digest, &block.facts);
+        Ok(())
+    }
+
+    /// Adds a block of `table`, whatever its place in its chunk.
+    pub fn add(&mut self, table: &Table, block: BlockRef, digest: Digest, facts: &[ColumnFacts]) {
+        let number = usize::try_from(block.table).unwrap_or(usize::MAX);
+        let Some(index) = self.index.tables.get_mut(number) else { return };
+        let (rows, raw, stored) = (u64::from(block.rows), block.raw_len, block.len().unwrap_or(u64::MAX));
+        index.blocks.push(block);
         index.rows += rows;
         index.raw_bytes += raw;
         index.stored_bytes += stored;
-        index.digest.merge(block.digest);
-        for ((facts, more), column) in index.columns.iter_mut().zip(&block.facts).zip(&table.columns) {
+        index.digest.merge(digest);
+        for ((facts, more), column) in index.columns.iter_mut().zip(facts).zip(&table.columns) {
             facts.merge(column.value, more);
         }
         self.index.blocks += 1;
         self.index.rows += rows;
         self.index.raw_bytes += raw;
         self.index.stored_bytes += stored;
-        Ok(())
     }
 
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    pub fn finish(self) -> Index {
+        self.index
     }
 }
 
@@ -140,6 +154,12 @@ impl Index {
     /// Whether the index agrees with itself, with `catalog`, and with the place of the blocks: from `start` to `end`,
     /// without a gap.
     pub(super) fn validate(&self, catalog: &Catalog, start: u64, end: u64) -> Result<(), String> {
+        self.validate_counts(catalog)?;
+        self.validate_places(start, end)
+    }
+
+    /// Whether the index agrees with itself and with `catalog`, wherever the blocks are.
+    pub(super) fn validate_counts(&self, catalog: &Catalog) -> Result<(), String> {
         if self.tables.len() != catalog.tables.len() {
             return Err(format!("it has {} tables, the catalog {}", self.tables.len(), catalog.tables.len()));
         }
@@ -180,7 +200,7 @@ impl Index {
         {
             return Err("the totals are not the sums over the tables".to_owned());
         }
-        self.validate_places(start, end)
+        Ok(())
     }
 
     fn validate_places(&self, start: u64, end: u64) -> Result<(), String> {

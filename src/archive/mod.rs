@@ -2,13 +2,14 @@
 //!
 //! [`ArchiveWriter`] appends header, catalog, blocks, index and footer; [`Archive`] opens what it wrote.
 //! [`BlockEncoder`] turns rows of COPY into a block, [`BlockDecoder`] turns it back into the same bytes.
-//! [`check::check`] reads everything there is to read. A reader never writes.
+//! [`check::check`] reads everything there is to read, [`salvage::open`] what can still be read of a damaged archive. A reader never writes.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)]
 
 mod block;
 mod catalog;
 pub mod check;
 mod columns;
+mod content;
 mod decoding;
 mod dictionary;
 mod digest;
@@ -24,6 +25,8 @@ mod parse;
 mod planes;
 mod reader;
 mod rows;
+pub mod salvage;
+mod sequential;
 mod shape;
 mod stream;
 mod value;
@@ -37,12 +40,14 @@ mod tests;
 
 pub use block::{BlockDecoder, BlockEncoder, BlockInfo, BlockPosition, EncodedBlock, MAX_BLOCK_RAW_LEN};
 pub use catalog::{Catalog, Column, Entry, Extension, Lock, Pass, Section, Source, Table, Transfer};
+pub use content::{BlockContent, Contents};
 pub use digest::Digest;
 pub use error::Error;
 pub use facts::ColumnFacts;
 pub use header::{ArchiveId, FORMAT_MAJOR, FORMAT_MINOR, Header};
 pub use index::{BlockRef, Index, TableIndex};
 pub use reader::Archive;
+pub use sequential::{ArrivedBlock, SequentialReader};
 pub use shape::Shape;
 pub use value::ValueKind;
 pub use writer::{ArchiveWriter, Stats};

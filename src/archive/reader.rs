@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::footer::{FOOTER_LEN, Footer};
+use super::footer::{FOOTER_LEN, FOOTER_MARKER, Footer};
 use super::frame::{self, Content};
 use super::header::HEADER_LEN;
 use super::map::Bytes;
@@ -12,10 +13,10 @@ use super::{BlockInfo, BlockRef, Catalog, Error, Header, Index, Table};
 
 /// An archive whose structure has been found sound. Its blocks are checked when they are decoded.
 pub struct Archive {
-    bytes: Bytes,
-    header: Header,
-    catalog: Catalog,
-    index: Index,
+    pub(super) bytes: Bytes,
+    pub(super) header: Header,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) index: Arc<Index>,
 }
 
 impl Archive {
@@ -30,43 +31,8 @@ impl Archive {
     }
 
     fn read(bytes: Bytes) -> Result<Self, Error> {
-        let header = Header::parse(&bytes)?;
-        let id = header.id;
-        let footer = Footer::parse(&bytes, id)?;
-        let footer_at = bytes.len() - FOOTER_LEN;
-        // The footer has checked that both are at most `footer_at`.
-        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-        let (index_at, index_end) =
-            (place(footer.index_offset), place(footer.index_offset.saturating_add(footer.index_len)));
-        let damaged = |offset: usize, what: String| Error::Damaged { offset: offset as u64, what };
-        let part = |start: usize, end: usize| bytes.get(start..end).unwrap_or_default();
-        if id.checksum(&[part(index_at, index_end)]) != footer.index_crc {
-            return Err(damaged(index_at, "the checksum of the index does not match the footer's".into()));
-        }
-        let (index, end): (Index, usize) = frame::decode(id, Content::Index, &bytes, index_at, index_end)?;
-        if end != index_end {
-            return Err(damaged(end, format!("{} bytes too many in the index", index_end - end)));
-        }
-        if (index.tables.len() as u64, index.blocks, index.rows)
-            != (footer.tables.into(), footer.blocks, footer.rows)
-        {
-            return Err(damaged(index_at, "index and footer count differently".into()));
-        }
-        let (catalog, blocks_at): (Catalog, usize) =
-            frame::decode(id, Content::Catalog, &bytes, HEADER_LEN, index_at)?;
-        catalog.validate().map_err(|error| damaged(HEADER_LEN, error.to_string()))?;
-        index
-            .validate(&catalog, blocks_at as u64, footer.index_offset)
-            .map_err(|what| damaged(index_at, format!("the index contradicts itself: {what}")))?;
-        let copy_end = index_end + (blocks_at - HEADER_LEN);
-        if part(HEADER_LEN, blocks_at) != part(index_end, copy_end) {
-            return Err(damaged(index_end, "the copy of the catalog is not like the catalog".into()));
-        }
-        let mut end = copy_end;
-        while end < footer_at {
-            end = frame::skip(id, &bytes, end, footer_at)?;
-        }
-        Ok(Archive { bytes, header, catalog, index })
+        let (header, catalog, index) = read_structure(&bytes)?;
+        Ok(Archive { bytes, header, catalog: Arc::new(catalog), index: Arc::new(index) })
     }
 
     /// The header.
@@ -84,6 +50,11 @@ impl Archive {
         &self.index
     }
 
+    /// Catalog and index, for whoever needs them without the archive.
+    pub fn shared(&self) -> (Arc<Catalog>, Arc<Index>) {
+        (Arc::clone(&self.catalog), Arc::clone(&self.index))
+    }
+
     /// Bytes of the archive.
     pub fn file_bytes(&self) -> u64 {
         self.bytes.len() as u64
@@ -91,7 +62,7 @@ impl Archive {
 
     /// The table that a block or an entry refers to; `None` for a number that is not from this archive.
     pub fn table(&self, number: u32) -> Option<&Table> {
-        self.catalog.tables.get(usize::try_from(number).ok()?)
+        self.catalog.table(number)
     }
 
     /// Header and payload of a block, for [`BlockDecoder::decode`](super::BlockDecoder::decode). The header is that of
@@ -108,6 +79,53 @@ impl Archive {
         }
         Ok(bytes)
     }
+}
+
+/// Header, catalog and index of the archive in `bytes`, compared with each other and with the footer.
+pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), Error> {
+    let header = Header::parse(bytes)?;
+    let id = header.id;
+    let footer = Footer::parse(bytes, id)?;
+    let footer_at = bytes.len() - FOOTER_LEN;
+    // The footer has checked that both are at most `footer_at`.
+    let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+    let (index_at, index_end) =
+        (place(footer.index_offset), place(footer.index_offset.saturating_add(footer.index_len)));
+    let damaged = |offset: usize, what: String| Error::Damaged { offset: offset as u64, what };
+    let part = |start: usize, end: usize| bytes.get(start..end).unwrap_or_default();
+    if id.checksum(&[part(index_at, index_end)]) != footer.index_crc {
+        return Err(damaged(index_at, "the checksum of the index does not match the footer's".into()));
+    }
+    let (index, length): (Index, usize) =
+        frame::decode(id, Content::Index, part(index_at, index_end), index_at as u64)?;
+    let end = index_at + length;
+    if end != index_end {
+        return Err(damaged(end, format!("{} bytes too many in the index", index_end - end)));
+    }
+    if (index.tables.len() as u64, index.blocks, index.rows)
+        != (footer.tables.into(), footer.blocks, footer.rows)
+    {
+        return Err(damaged(index_at, "index and footer count differently".into()));
+    }
+    let (catalog, length): (Catalog, usize) =
+        frame::decode(id, Content::Catalog, part(HEADER_LEN, index_at), HEADER_LEN as u64)?;
+    let blocks_at = HEADER_LEN + length;
+    catalog.validate().map_err(|error| damaged(HEADER_LEN, error.to_string()))?;
+    index
+        .validate(&catalog, blocks_at as u64, footer.index_offset)
+        .map_err(|what| damaged(index_at, format!("the index contradicts itself: {what}")))?;
+    let copy_end = index_end + (blocks_at - HEADER_LEN);
+    if part(HEADER_LEN, blocks_at) != part(index_end, copy_end) {
+        return Err(damaged(index_end, "the copy of the catalog is not like the catalog".into()));
+    }
+    let mut end = copy_end;
+    while end < footer_at {
+        if part(end, footer_at).starts_with(&FOOTER_MARKER) {
+            return Err(damaged(end, "a footer in front of the footer".to_owned()));
+        }
+        end += frame::skip(id, part(end, footer_at), end as u64)?;
+    }
+    Ok((header, catalog, index))
 }
 
 impl fmt::Debug for Archive {

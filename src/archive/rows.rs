@@ -286,13 +286,13 @@ impl<'a> Fields<'a> {
             let (start, end) = self.places.get(usize::from(*code)).copied().unwrap_or_default();
             return Some(self.values.get(to_usize(start)..to_usize(end)).unwrap_or_default());
         }
-        let length = match (self.uniform, self.lengths.split_first()) {
-            (Some(length), _) => length,
-            (None, Some((length, rest))) => {
+        let length = match self.uniform {
+            Some(length) => length,
+            None => {
+                let (length, rest) = self.lengths.split_first()?;
                 self.lengths = rest;
                 *length
             }
-            (None, None) => 0,
         };
         Some(self.take(to_usize(length)))
     }

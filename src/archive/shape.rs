@@ -70,7 +70,8 @@ impl Shape {
                 reader.skip(4)?;
                 let mut elements = usize::from(dimensions > 0);
                 for _ in 0..dimensions {
-                    elements = elements.checked_mul(reader.length()?)?;
+                    // A later size may be 0. What is too large a number is also too many for the bytes of the value.
+                    elements = elements.saturating_mul(reader.length()?);
                     reader.skip(4)?;
                 }
                 for _ in 0..elements {
@@ -318,6 +319,15 @@ mod tests {
             let other = composite(&vec![(5, field(b"a")); fields]);
             assert_eq!(cleared(&Shape::Composite(vec![Shape::Plain, Shape::Plain]), &other), other);
         }
+        let none = [4u32, 0, 1, u32::MAX >> 1, 1, u32::MAX >> 1, 1, u32::MAX >> 1, 1, 0, 1]
+            .map(u32::to_be_bytes)
+            .concat();
+        let cleared_none = [&none[..8], &[0; 4], &none[12..]].concat();
+        assert_eq!(
+            cleared(&Shape::Array(Box::new(Shape::Plain)), &none),
+            cleared_none,
+            "a size of 0 behind large ones"
+        );
         let huge = [6u32, 0, 1, u32::MAX >> 1, 1, u32::MAX >> 1, 1].map(u32::to_be_bytes).concat();
         assert_eq!(cleared(&Shape::Array(Box::new(Shape::Plain)), &huge), huge);
     }

@@ -22,6 +22,8 @@ pub(super) fn table(transfer: Transfer, columns: usize) -> Table {
         name: "t".to_owned(),
         transfer,
         text_reason: None,
+        root: None,
+        condition: None,
         columns: vec![column; columns],
     }
 }
@@ -445,6 +447,30 @@ fn a_catalog_that_contradicts_itself_is_refused() {
     assert!(refused(|catalog| catalog.tables[0].entry = 9));
     assert!(refused(|catalog| catalog.entries[0].create = vec!["SELECT '\0'".to_owned()]));
     assert!(refused(|catalog| catalog.tables[0].columns = table(Transfer::Binary, 1665).columns));
+    assert!(!refused(|catalog| catalog.tables[0].columns = table(Transfer::Binary, 1664).columns));
+    let texts: [fn(&mut Catalog) -> &mut String; 13] = [
+        |catalog| &mut catalog.entries[0].kind,
+        |catalog| catalog.entries[0].schema.insert(String::new()),
+        |catalog| &mut catalog.entries[0].name,
+        |catalog| catalog.entries[0].owner.insert(String::new()),
+        |catalog| &mut catalog.entries[0].create[0],
+        |catalog| {
+            catalog.entries[0].drop.push(String::new());
+            &mut catalog.entries[0].drop[0]
+        },
+        |catalog| catalog.entries[0].owned.insert(String::new()),
+        |catalog| catalog.entries[0].tablespace.insert(String::new()),
+        |catalog| catalog.entries[0].access_method.insert(String::new()),
+        |catalog| &mut catalog.tables[0].schema,
+        |catalog| &mut catalog.tables[0].name,
+        |catalog| &mut catalog.tables[0].columns[0].name,
+        |catalog| &mut catalog.tables[0].columns[0].type_name,
+    ];
+    for (number, text) in texts.into_iter().enumerate() {
+        let mut catalog = catalog();
+        *text(&mut catalog) = "a\0".to_owned();
+        assert!(matches!(catalog.validate(), Err(Error::Catalog { .. })), "text {number}");
+    }
 }
 
 fn field() -> impl Strategy<Value = Option<Vec<u8>>> {

@@ -102,6 +102,9 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         self.charge(length)?;
         let bytes = self.cursor.take(length)?;
         let text = std::str::from_utf8(bytes).map_err(|error| self.cursor.fault(error.to_string()))?;
+        if text.contains('\0') {
+            return Err(self.cursor.fault("a text has a NUL byte").into());
+        }
         visitor.visit_borrowed_str(text)
     }
 
@@ -147,10 +150,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i128 u16 u128 f32 f64 char str bytes byte_buf unit unit_struct newtype_struct tuple_struct map
         identifier ignored_any
-    }
-
-    fn is_human_readable(&self) -> bool {
-        false
     }
 }
 
@@ -276,6 +275,7 @@ mod tests {
         assert!(read::<u64>(&[0xfe; 17]).is_err());
         assert!(read::<u64>(&[0xfd, 1]).is_err());
         assert!(read::<String>(&[1, 0xff]).is_err());
+        assert!(read::<String>(&[1, 0]).is_err());
         assert!(read::<Option<u8>>(&[2, 0]).is_err());
         assert!(read::<Case>(&[4]).is_err());
         assert_eq!(read::<bool>(&[1]), Err("a type that format-spec/wire.md does not have".to_owned()));

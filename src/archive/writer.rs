@@ -49,7 +49,7 @@ impl<W: Write> ArchiveWriter<W> {
 
     /// Writes a block. Blocks of different tables and chunks may take turns; within a chunk they come in sequence.
     pub fn append(&mut self, block: &EncodedBlock) -> Result<(), Error> {
-        self.index.add(&self.catalog, self.out.offset, block)?;
+        self.index.append(&self.catalog, self.out.offset, block)?;
         self.out.write(&block.bytes)
     }
 

@@ -72,7 +72,8 @@ pub(super) fn drop_members(
         let before = drafts.len();
         drafts.retain(|(_, draft)| {
             let key = (draft.id.class, draft.id.oid);
-            let member = std::iter::once(&draft.id).chain(&draft.aliases).any(|id| members.contains(*id));
+            let member = !draft.of_configuration
+                && std::iter::once(&draft.id).chain(&draft.aliases).any(|id| members.contains(*id));
             let of_member = is_part(draft)
                 && owners.get(&key).is_some_and(|owners| {
                     owners.iter().any(|owner| {

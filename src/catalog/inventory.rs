@@ -55,7 +55,7 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
         comments::labels_query(),
         acl::query(),
     ];
-    queries.extend(uncovered::queries(version));
+    queries.push(uncovered::query());
     queries.extend(transfer::queries(version));
     queries
 }

@@ -201,6 +201,8 @@ pub struct Draft {
     /// For a type: the functions without which it cannot be made. Those of them that take or give it find its shell, and are
     /// dropped with it.
     pub made_by: Vec<ObjectId>,
+    /// Whether it is dumped although it belongs to a member of an extension: the extension asks for it.
+    pub of_configuration: bool,
     /// For TABLE DATA: the relation.
     pub data: Option<Relation>,
 }
@@ -230,6 +232,7 @@ impl Draft {
             inline_in: None,
             repair: Repair::None,
             made_by: Vec::new(),
+            of_configuration: false,
             data: None,
         }
     }
@@ -299,6 +302,10 @@ pub struct Relation {
     pub columns: Vec<Attribute>,
     /// Why its rows cannot travel in binary; none when they can.
     pub text_reason: Option<String>,
+    /// The partitioned table, schema and name unquoted, through which its rows must be loaded.
+    pub root: Option<(String, String)>,
+    /// For a table of an extension: the condition, `WHERE ...` or nothing, for the rows that the extension does not make.
+    pub condition: Option<String>,
 }
 
 /// A column whose values are dumped.

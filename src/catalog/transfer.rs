@@ -357,6 +357,8 @@ mod tests {
                 is_heap: true,
                 columns: vec![column],
                 text_reason: None,
+                root: None,
+                condition: None,
             };
             types.complete(&mut relation);
             assert_eq!(relation.text_reason.is_some(), compares_oids);

@@ -62,6 +62,8 @@ fn table(entry: u32, relation: &Relation) -> archive::Table {
             Some(_) => archive::Transfer::Text,
         },
         text_reason: relation.text_reason.clone(),
+        root: relation.root.clone(),
+        condition: relation.condition.clone(),
         columns: relation.columns.iter().map(column).collect(),
     }
 }

@@ -14,7 +14,7 @@ mod writer;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::path::PathBuf;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 pub use error::Error;
-pub use options::DumpOptions;
+pub use options::{DumpOptions, Output};
 
 use crate::archive::{self, ArchiveId, Header, Source, Stats};
 use crate::catalog::{self, Inventory};
@@ -44,7 +44,7 @@ const CONFIRM_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct DumpSummary {
     /// Where the archive is.
-    pub archive: PathBuf,
+    pub archive: Output,
     /// Entries in the archive.
     pub objects: usize,
     /// Tables with rows to dump.
@@ -67,7 +67,8 @@ pub struct DumpSummary {
 ///
 /// # Errors
 ///
-/// Nothing stands under the archive's name then that was not there before.
+/// Nothing stands under the archive's name then that was not there before; what went to standard output has no footer and
+/// is no archive.
 pub async fn run(
     config: &ConnectConfig,
     options: &DumpOptions,
@@ -76,7 +77,13 @@ pub async fn run(
 ) -> Result<DumpSummary, Error> {
     let started = Instant::now();
     // Before anything happens on the server: a place that cannot be written to is known now.
-    let (unpublished, file) = Unpublished::create(&options.output, options.force)?;
+    let (unpublished, file) = match &options.output {
+        Output::File(path) => {
+            let (unpublished, file) = Unpublished::create(path, options.force)?;
+            (Some(unpublished), file)
+        }
+        Output::Stdout => (None, stdout().map_err(storage("open", options.output.path()))?),
+    };
     let cancels = Arc::default();
     let written = tokio::select! {
         written = write_archive(config, options, &monitor, &file, &cancels) => written,
@@ -90,9 +97,16 @@ pub async fn run(
             return Err(error);
         }
     };
-    unpublished.publish(&file, options.force)?;
+    if let Some(unpublished) = unpublished {
+        unpublished.publish(&file, options.force)?;
+    }
     summary.elapsed = started.elapsed();
     Ok(summary)
+}
+
+/// Standard output without the buffer that cuts it into lines.
+fn stdout() -> std::io::Result<File> {
+    Ok(File::from(std::io::stdout().as_fd().try_clone_to_owned()?))
 }
 
 /// Writes the whole archive into the file and makes it durable.
@@ -122,16 +136,16 @@ async fn write_archive(
         .map(|relation| plan::Measure {
             bytes: relation.heap_bytes + relation.toast_bytes,
             pages: relation.pages,
-            splittable: splittable && relation.is_heap,
+            splittable: splittable && relation.is_heap && relation.condition.is_none(),
         })
         .collect();
     let chunks = plan::chunks(&measures, options.split_above);
 
     step("dumping rows");
     monitor.report(Event::Total(measures.iter().map(|measure| measure.bytes).sum()));
-    let open = || file.try_clone().map_err(storage("open", &options.output));
-    let (writer, blocks) =
-        Writer::start(open()?, options.output.clone(), header.clone(), Arc::clone(&catalog));
+    let path = options.output.path();
+    let open = || file.try_clone().map_err(storage("open", path));
+    let (writer, blocks) = Writer::start(open()?, path.to_owned(), header.clone(), Arc::clone(&catalog));
     let jobs = options.jobs.min(chunks.len());
     let work = Arc::new(Work {
         config: config.clone(),
@@ -150,11 +164,14 @@ async fn write_archive(
     });
     let read = read_tables(&work, jobs, blocks).await;
     let stats = outcome(read, writer.join().await)?;
-    step("making the archive durable");
-    let (file, path) = (open()?, options.output.clone());
-    let synced =
-        tokio::task::spawn_blocking(move || file.sync_all().map_err(storage("make durable", &path))).await;
-    synced.unwrap_or(Err(Error::Panicked("syncing the archive")))?;
+    // A pipe has no disk.
+    if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        step("making the archive durable");
+        let (file, path) = (open()?, path.to_owned());
+        let synced =
+            tokio::task::spawn_blocking(move || file.sync_all().map_err(storage("make durable", &path)));
+        synced.await.unwrap_or(Err(Error::Panicked("syncing the archive")))?;
+    }
     Ok(DumpSummary {
         archive: options.output.clone(),
         objects: catalog.entries.len(),

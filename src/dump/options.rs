@@ -1,14 +1,40 @@
 //! What a dump is asked to do.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Where an archive goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// A file of this name, published when it is whole and durable.
+    File(PathBuf),
+    /// Standard output. What reads it knows by the footer that the archive is whole.
+    Stdout,
+}
+
+impl Output {
+    /// Its name in messages.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Output::File(path) => path,
+            Output::Stdout => Path::new("standard output"),
+        }
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path().display())
+    }
+}
 
 /// The options of a dump.
 #[derive(Debug, Clone)]
 pub struct DumpOptions {
-    /// Where the archive is published.
-    pub output: PathBuf,
-    /// Whether an existing file at `output` may be replaced.
+    /// Where the archive goes.
+    pub output: Output,
+    /// Whether an existing file may be replaced.
     pub force: bool,
     /// How many workers, at least 1.
     pub jobs: usize,

@@ -1,5 +1,6 @@
 //! Which COPY reads which rows: a pure value, made before the first row is read.
 
+use crate::archive::{Table, Transfer};
 use crate::sql;
 
 /// A part of a table that one COPY reads.
@@ -31,7 +32,7 @@ pub struct Measure {
     pub bytes: u64,
     /// Pages of the heap.
     pub pages: u32,
-    /// Whether ctid ranges can be read without reading the whole table: heap tables on servers from 14 on.
+    /// Whether ctid ranges can be read without reading the whole table: heap tables on servers from 14 on, without a condition.
     pub splittable: bool,
 }
 
@@ -59,32 +60,28 @@ fn split(table: u32, measure: &Measure, split_above: u64, chunks: &mut Vec<Chunk
     }
 }
 
-/// The COPY that reads a chunk of a table with these columns (all names unquoted).
-pub fn copy_statement(
-    schema: &str,
-    name: &str,
-    columns: &[&str],
-    binary: bool,
-    pages: Option<Pages>,
-) -> String {
-    let relation = sql::qualified(schema, name);
-    let columns = columns.iter().map(|column| sql::ident(column)).collect::<Vec<_>>().join(", ");
-    let source = match pages {
+/// The COPY that reads a chunk of a table. Pages and a condition exclude each other.
+pub fn copy_statement(table: &Table, pages: Option<Pages>) -> String {
+    let relation = sql::qualified(&table.schema, &table.name);
+    let columns = table.columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(", ");
+    let source = match (pages, &table.condition) {
+        (None, Some(condition)) => format!("(SELECT {columns} FROM ONLY {relation} {condition})"),
         // A list of no columns is a syntax error; without a list COPY carries all columns, which are none.
-        None if columns.is_empty() => relation,
-        None => format!("{relation} ({columns})"),
-        Some(pages) => {
+        (None, None) if columns.is_empty() => relation,
+        (None, None) => format!("{relation} ({columns})"),
+        (Some(pages), _) => {
             let end = pages.to.map(|to| format!(" AND ctid < '({to},0)'")).unwrap_or_default();
             format!("(SELECT {columns} FROM ONLY {relation} WHERE ctid >= '({},0)'{end})", pages.from)
         }
     };
-    let options = if binary { " (FORMAT binary)" } else { "" };
+    let options = if table.transfer == Transfer::Binary { " (FORMAT binary)" } else { "" };
     format!("COPY {source} TO STDOUT{options}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::{Column, Shape, ValueKind};
 
     fn heap(bytes: u64, pages: u32) -> Measure {
         Measure { bytes, pages, splittable: true }
@@ -129,22 +126,44 @@ mod tests {
         assert_eq!(order, [1, 2, 0]);
     }
 
+    fn table(columns: &[&str], transfer: Transfer, condition: Option<&str>) -> Table {
+        let column = |name: &&str| Column {
+            name: (*name).to_owned(),
+            type_name: "integer".to_owned(),
+            value: ValueKind::Opaque,
+            shape: Shape::Plain,
+        };
+        Table {
+            entry: 1,
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+            transfer,
+            text_reason: None,
+            root: None,
+            condition: condition.map(str::to_owned),
+            columns: columns.iter().map(column).collect(),
+        }
+    }
+
     #[test]
     fn statements() {
-        assert_eq!(
-            copy_statement("public", "t", &["a", "B"], true, None),
-            "COPY public.t (a, \"B\") TO STDOUT (FORMAT binary)"
-        );
-        assert_eq!(copy_statement("public", "t", &[], false, None), "COPY public.t TO STDOUT");
+        let (binary, text) = (table(&["a", "B"], Transfer::Binary, None), table(&[], Transfer::Text, None));
+        assert_eq!(copy_statement(&binary, None), "COPY public.t (a, \"B\") TO STDOUT (FORMAT binary)");
+        assert_eq!(copy_statement(&text, None), "COPY public.t TO STDOUT");
         let pages = Some(Pages { from: 3, to: Some(9) });
         assert_eq!(
-            copy_statement("s", "t", &["a"], true, pages),
-            "COPY (SELECT a FROM ONLY s.t WHERE ctid >= '(3,0)' AND ctid < '(9,0)') TO STDOUT (FORMAT binary)"
+            copy_statement(&binary, pages),
+            "COPY (SELECT a, \"B\" FROM ONLY public.t WHERE ctid >= '(3,0)' AND ctid < '(9,0)') TO STDOUT \
+             (FORMAT binary)"
         );
         let open = Some(Pages { from: 9, to: None });
         assert_eq!(
-            copy_statement("s", "t", &[], false, open),
-            "COPY (SELECT  FROM ONLY s.t WHERE ctid >= '(9,0)') TO STDOUT"
+            copy_statement(&text, open),
+            "COPY (SELECT  FROM ONLY public.t WHERE ctid >= '(9,0)') TO STDOUT"
+        );
+        assert_eq!(
+            copy_statement(&table(&["a"], Transfer::Text, Some("WHERE a > 1")), None),
+            "COPY (SELECT a FROM ONLY public.t WHERE a > 1) TO STDOUT"
         );
     }
 }

@@ -10,7 +10,7 @@ use super::budget::{Budget, Share};
 use super::encode::{EncoderPool, Encoding};
 use super::plan::{Chunk, copy_statement};
 use super::writer::ToWriter;
-use crate::archive::{self, BlockPosition, Transfer};
+use crate::archive::{self, BlockPosition};
 use crate::copy_rows::RowSplitter;
 use crate::pg::{self, CancelHandle, ConnectConfig, Session, Snapshot};
 use crate::progress::{Event, Monitor};
@@ -106,9 +106,7 @@ async fn read_chunk(
 ) -> Result<(), Error> {
     let table = &work.catalog.tables[chunk.table as usize];
     let name = table.label();
-    let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let binary = table.transfer == Transfer::Binary;
-    let statement = copy_statement(&table.schema, &table.name, &columns, binary, chunk.pages);
+    let statement = copy_statement(table, chunk.pages);
     let mut reading = Reading {
         work,
         table: &name,

@@ -39,6 +39,11 @@ pub enum Error {
     /// Something failed after the first change.
     #[error("{0}\n  the target database holds a part of the archive: drop it before restoring again")]
     Unfinished(Box<Error>),
+    /// An archive that came through a pipe could not be loaded.
+    #[error(
+        "{0}\n  no rows were loaded; the target database holds the definitions of the archive, drop it before restoring again"
+    )]
+    NothingLoaded(Box<Error>),
     /// A statement of the archive failed.
     #[error("restoring {object}: {source}")]
     Statement {

@@ -1,10 +1,9 @@
 //! Rows from the archive into a table, and back again to compare.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::{Error, Shared};
-use crate::archive::{BlockDecoder, Digest, Table, Transfer};
+use crate::archive::{Archive, BlockDecoder, Digest, Index, Table, Transfer};
 use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER, RowSplitter};
 use crate::pg::copy::CopyIn;
 use crate::pg::{self, Session};
@@ -17,89 +16,128 @@ const READ_BACK_BYTES: usize = 1 << 20;
 /// Loads blocks of a table with one COPY. A task that loads the table alone empties it first, in the same transaction, so
 /// that the server can write frozen rows.
 pub async fn load(
-    shared: &Arc<Shared>,
+    shared: &Shared,
+    archive: &Archive,
     session: &mut Session,
     number: u32,
     blocks: Range<usize>,
     alone: bool,
 ) -> Result<(), Error> {
-    let table = &shared.archive.catalog().tables[number as usize];
+    let table = &shared.catalog.tables[number as usize];
     let failed = |source| Error::Load { table: table.label(), source };
     if alone {
         let relation = sql::qualified(&table.schema, &table.name);
         session.batch(&format!("BEGIN; TRUNCATE ONLY {relation}")).await.map_err(failed)?;
     }
     // Rows travel in the encoding they were dumped in, and the server converts; statements do not.
-    session.set_client_encoding(&shared.archive.catalog().source.encoding).await.map_err(failed)?;
-    copy_blocks(shared, session, table, number, blocks, alone).await?;
+    session.set_client_encoding(&shared.catalog.source.encoding).await.map_err(failed)?;
+    let mut copy = Copy::start(session, table, alone).await?;
+    let mut decoder = BlockDecoder::new(archive.header().id)?;
+    let runtime = tokio::runtime::Handle::current();
+    for block in &archive.index().tables[number as usize].blocks[blocks] {
+        // Piece by piece: a row may be as long as a gigabyte.
+        tokio::task::block_in_place(|| {
+            let send = |rows: &[u8]| runtime.block_on(copy.send(rows.to_vec()));
+            decoder.decode_in_pieces(table, archive.block(block)?, send)
+        })?;
+        copy.sent += u64::from(block.rows);
+        shared.monitor.report(Event::Advanced(block.raw_len));
+    }
+    copy.finish().await?;
     if alone {
         session.batch("COMMIT").await.map_err(failed)?;
     }
     Ok(())
 }
 
-async fn copy_blocks(
-    shared: &Arc<Shared>,
-    session: &Session,
-    table: &Table,
-    number: u32,
-    blocks: Range<usize>,
-    freeze: bool,
-) -> Result<(), Error> {
-    let failed = |source| Error::Load { table: table.label(), source };
-    let mut copy =
-        CopyIn::start(session, &copy_statement(table, "FROM STDIN", freeze)).await.map_err(failed)?;
-    if table.transfer == Transfer::Binary {
-        copy.send(BINARY_HEADER.to_vec()).await.map_err(failed)?;
-    }
-    let index = &shared.archive.index().tables[number as usize];
-    let mut sent = 0;
-    let mut decoder = BlockDecoder::new(shared.archive.header().id)?;
-    let runtime = tokio::runtime::Handle::current();
-    for block in &index.blocks[blocks] {
-        // Piece by piece: a row may be as long as a gigabyte.
-        tokio::task::block_in_place(|| {
-            decoder.decode_in_pieces(table, shared.archive.block(block)?, |rows| {
-                runtime.block_on(copy.send(rows.to_vec())).map_err(failed)
-            })
-        })?;
-        sent += u64::from(block.rows);
-        shared.monitor.report(Event::Advanced(block.raw_len));
-    }
-    if table.transfer == Transfer::Binary {
-        copy.send(BINARY_TRAILER.to_vec()).await.map_err(failed)?;
-    }
-    let taken = copy.finish().await.map_err(failed)?;
-    if taken != sent {
-        return Err(Error::RowCount { table: table.label(), sent, taken });
-    }
-    Ok(())
+/// A COPY into a table that is running.
+pub struct Copy<'a> {
+    copy: CopyIn<'a>,
+    table: &'a Table,
+    /// Rows that were sent; whoever sends them counts them.
+    pub sent: u64,
 }
 
-fn copy_statement(table: &Table, direction: &str, freeze: bool) -> String {
-    let columns = table.columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(", ");
+impl<'a> Copy<'a> {
+    /// Starts it. `freeze`: the table was truncated in the same transaction.
+    pub async fn start(session: &'a Session, table: &'a Table, freeze: bool) -> Result<Self, Error> {
+        let started = CopyIn::start(session, &copy_in_statement(table, freeze)).await;
+        let copy = started.map_err(|source| Error::Load { table: table.label(), source })?;
+        let mut copy = Copy { copy, table, sent: 0 };
+        if table.transfer == Transfer::Binary {
+            copy.send(BINARY_HEADER.to_vec()).await?;
+        }
+        Ok(copy)
+    }
+
+    /// Sends rows, or pieces of them.
+    pub async fn send(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        let sent = self.copy.send(bytes).await;
+        sent.map_err(|source| Error::Load { table: self.table.label(), source })
+    }
+
+    /// Ends it; the server has taken all rows.
+    pub async fn finish(mut self) -> Result<(), Error> {
+        if self.table.transfer == Transfer::Binary {
+            self.send(BINARY_TRAILER.to_vec()).await?;
+        }
+        let (table, sent) = (self.table.label(), self.sent);
+        match self.copy.finish().await {
+            Ok(taken) if taken == sent => Ok(()),
+            Ok(taken) => Err(Error::RowCount { table, sent, taken }),
+            Err(source) => Err(Error::Load { table, source }),
+        }
+    }
+}
+
+fn copy_in_statement(table: &Table, freeze: bool) -> String {
+    let (schema, name) =
+        table.root.as_ref().map_or((&table.schema, &table.name), |(schema, name)| (schema, name));
+    let columns = columns(table);
     let columns = if columns.is_empty() { String::new() } else { format!(" ({columns})") };
-    let format = match table.transfer {
+    let freeze = if freeze { ", FREEZE" } else { "" };
+    format!("COPY {}{columns} FROM STDIN (FORMAT {}{freeze})", sql::qualified(schema, name), format(table))
+}
+
+/// Reads back what [`copy_in_statement`] has loaded.
+fn copy_out_statement(table: &Table) -> String {
+    let (columns, relation) = (columns(table), sql::qualified(&table.schema, &table.name));
+    let source = match (&table.root, &table.condition) {
+        (Some((schema, name)), _) => format!("(SELECT {columns} FROM {})", sql::qualified(schema, name)),
+        (None, Some(condition)) => format!("(SELECT {columns} FROM ONLY {relation} {condition})"),
+        (None, None) if columns.is_empty() => relation,
+        (None, None) => format!("{relation} ({columns})"),
+    };
+    format!("COPY {source} TO STDOUT (FORMAT {})", format(table))
+}
+
+fn columns(table: &Table) -> String {
+    table.columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn format(table: &Table) -> &'static str {
+    match table.transfer {
         Transfer::Binary => "binary",
         Transfer::Text => "text",
-    };
-    let freeze = if freeze { ", FREEZE" } else { "" };
-    format!(
-        "COPY {}{columns} {direction} (FORMAT {format}{freeze})",
-        sql::qualified(&table.schema, &table.name)
-    )
+    }
 }
 
-/// Reads a table back and compares rows and digest with the archive.
-pub async fn verify(shared: &Arc<Shared>, session: &mut Session, number: u32) -> Result<(), Error> {
-    session.set_client_encoding(&shared.archive.catalog().source.encoding).await?;
-    let table = &shared.archive.catalog().tables[number as usize];
-    let index = &shared.archive.index().tables[number as usize];
+/// Reads a table back and compares rows and digest with the archive; with all partitions that are loaded through its root.
+pub async fn verify(shared: &Shared, index: &Index, session: &mut Session, number: u32) -> Result<(), Error> {
+    session.set_client_encoding(&shared.catalog.source.encoding).await?;
+    let table = &shared.catalog.tables[number as usize];
+    let (mut expected_rows, mut expected) = (0, Digest::default());
+    for (other, (of, index)) in (0u32..).zip(shared.catalog.tables.iter().zip(&index.tables)) {
+        if other == number || (of.root.is_some() && of.root == table.root) {
+            expected_rows += index.rows;
+            expected.merge(index.digest);
+        }
+    }
     let mut splitter = RowSplitter::new(table.transfer.format());
     let mut rows = 0;
     let mut digest = Digest::default();
     let unreadable = |source| Error::ReadBack { table: table.label(), source };
-    let statement = copy_statement(table, "TO STDOUT", false);
+    let statement = copy_out_statement(table);
     let read = pg::copy::copy_out(session, &statement, |bytes| {
         splitter.push(bytes).map_err(unreadable)?;
         if splitter.ready() >= READ_BACK_BYTES {
@@ -113,13 +151,13 @@ pub async fn verify(shared: &Arc<Shared>, session: &mut Session, number: u32) ->
     })?;
     rows += digest.add_rows(table, &splitter.take().bytes)?;
     splitter.finish().map_err(unreadable)?;
-    if (rows, digest) != (index.rows, index.digest) {
+    if (rows, digest) != (expected_rows, expected) {
         return Err(Error::Different {
             table: table.label(),
             rows,
             digest: digest.to_string(),
-            expected_rows: index.rows,
-            expected_digest: index.digest.to_string(),
+            expected_rows,
+            expected_digest: expected.to_string(),
         });
     }
     shared.monitor.report(Event::Done(format!("table {}: {rows} rows, equal to the archive", table.label())));

@@ -6,31 +6,37 @@
 mod error;
 mod load;
 mod options;
+mod pipe;
 mod plan;
 mod preflight;
 mod schedule;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
 pub use error::Error;
-pub use options::RestoreOptions;
+pub use options::{Blocks, RestoreOptions};
 
 use crate::archive::check::{self, Depth};
-use crate::archive::{Archive, Entry, Pass};
+use crate::archive::{Archive, Catalog, Entry, Index, Pass, SequentialReader};
 use crate::pg::{self, CancelHandle, ConnectConfig, Purpose, Session};
 use crate::progress::{Event, Monitor};
 use crate::sql;
-use plan::{Action, Task};
+use pipe::Pipe;
+use plan::{Action, Rows, Task};
 use schedule::Schedule;
 
 /// How often a statement that the server sacrificed to break a deadlock is tried.
 const DEADLOCK_TRIES: usize = 5;
 /// deadlock_detected
 const DEADLOCK: &str = "40P01";
+/// The class of integrity_constraint_violation: foreign_key_violation and the like.
+const INTEGRITY_CONSTRAINT: &str = "23";
 
 /// What a restore has done.
 #[derive(Debug, Clone)]
@@ -45,26 +51,63 @@ pub struct RestoreSummary {
     pub bytes: u64,
     /// Whether rows and digests of all tables were compared with the archive.
     pub verified: bool,
+    /// Entries that lost rows have kept from being restored, each with the reason.
+    pub not_restored: Vec<String>,
     /// What the source held and the archive does not.
     pub uncovered: Vec<String>,
     /// Wall-clock time.
     pub elapsed: Duration,
 }
 
+/// Where an archive comes from.
+pub enum Input {
+    /// A file.
+    File(Arc<Archive>),
+    /// A pipe, from which nothing has been read yet.
+    Pipe(Box<dyn Read + Send>),
+}
+
+/// An archive as far as it is known before the first change.
+enum Source {
+    File(Arc<Archive>),
+    Pipe(Box<Pipe>),
+}
+
 /// What all workers share.
 struct Shared {
-    archive: Arc<Archive>,
+    catalog: Arc<Catalog>,
     options: RestoreOptions,
     monitor: Arc<dyn Monitor>,
-    /// Ends the statements of all sessions.
-    cancels: Mutex<Vec<CancelHandle>>,
+    cancels: Cancels,
+    /// Entries that could not be restored for want of lost rows.
+    left_out: Mutex<LeftOut>,
 }
+
+/// Entries that were not restored: their ids, and why.
+#[derive(Default)]
+struct LeftOut {
+    ids: BTreeSet<u32>,
+    reasons: Vec<String>,
+}
+
+/// Ends the statements of all sessions.
+type Cancels = Arc<Mutex<Vec<CancelHandle>>>;
 
 impl Shared {
     async fn connect(&self, config: &ConnectConfig) -> Result<Session, Error> {
         let session = Session::connect(config, Purpose::Restore, "pgsnap").await?;
         self.cancels.lock().unwrap_or_else(PoisonError::into_inner).push(session.cancel_handle());
         Ok(session)
+    }
+
+    fn left_out(&self) -> MutexGuard<'_, LeftOut> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a statement may have failed because rows are lost.
+    fn may_leave_out(&self, error: &pg::Error) -> bool {
+        self.options.blocks == Blocks::Incomplete
+            && error.sqlstate().is_some_and(|state| state.starts_with(INTEGRITY_CONSTRAINT))
     }
 
     fn step(&self, step: &str) {
@@ -76,74 +119,150 @@ impl Shared {
 ///
 /// # Errors
 ///
-/// [`Error::Unfinished`] once something was changed; after any other error the target is as it was.
+/// [`Error::Unfinished`] or [`Error::NothingLoaded`] once something was changed; after any other error the target is as it
+/// was.
 pub async fn run(
     config: &ConnectConfig,
-    archive: Arc<Archive>,
+    input: Input,
     options: &RestoreOptions,
     monitor: Arc<dyn Monitor>,
     interrupt: impl Future<Output = ()>,
 ) -> Result<RestoreSummary, Error> {
     let started = Instant::now();
-    let shared = Arc::new(Shared { archive, options: options.clone(), monitor, cancels: Mutex::default() });
+    let cancels = Cancels::default();
     let mut interrupt = std::pin::pin!(interrupt);
     let checked = tokio::select! {
-        checked = check(config, &shared) => checked,
+        checked = check(config, input, options, monitor, &cancels) => checked,
         () = &mut interrupt => Err(Error::Interrupted),
     };
-    let (session, workers) = checked?;
+    let Checked { shared, source, session, workers } = checked?;
     let restored = tokio::select! {
-        restored = restore(&shared, session, workers) => restored,
+        restored = restore(&shared, source, session, workers) => restored,
         () = interrupt => Err(Error::Interrupted),
     };
-    if let Err(error) = restored {
-        let cancels = std::mem::take(&mut *shared.cancels.lock().unwrap_or_else(PoisonError::into_inner));
-        pg::cancel_all(cancels).await;
-        return Err(Error::Unfinished(Box::new(error)));
-    }
-    let tables = &shared.archive.index().tables;
-    let entries = &shared.archive.catalog().entries;
+    let index = match restored {
+        Ok(index) => index,
+        Err(error) => {
+            let cancels = std::mem::take(&mut *cancels.lock().unwrap_or_else(PoisonError::into_inner));
+            pg::cancel_all(cancels).await;
+            return Err(match error {
+                Error::NothingLoaded(_) => error,
+                error => Error::Unfinished(Box::new(error)),
+            });
+        }
+    };
+    let entries = &shared.catalog.entries;
+    let not_restored = std::mem::take(&mut shared.left_out().reasons);
     Ok(RestoreSummary {
-        objects: entries.iter().filter(|entry| wanted(entry, options)).count(),
-        tables: tables.len(),
-        rows: tables.iter().map(|table| table.rows).sum(),
-        bytes: tables.iter().map(|table| table.raw_bytes).sum(),
+        objects: entries.iter().filter(|entry| wanted(entry, options)).count() - not_restored.len(),
+        tables: index.tables.len(),
+        rows: index.rows,
+        bytes: index.raw_bytes,
         verified: options.verify,
-        uncovered: shared.archive.catalog().source.uncovered.clone(),
+        not_restored,
+        uncovered: shared.catalog.source.uncovered.clone(),
         elapsed: started.elapsed(),
     })
 }
 
-/// Everything that can be known before the first change: the archive, the target, and that there are connections enough.
-async fn check(config: &ConnectConfig, shared: &Arc<Shared>) -> Result<(Session, Vec<Session>), Error> {
-    shared.step("checking the archive");
-    let checking = Arc::clone(shared);
-    let checked = tokio::task::spawn_blocking(move || {
-        let threads = available_parallelism().map_or(1, usize::from);
-        check::check(&checking.archive, Depth::Full, threads, &mut |_, _| ())
-    });
-    if let Err(damages) = checked.await.map_err(|_| Error::Panicked("checking the archive"))? {
-        return Err(Error::Damaged { damages: damages.iter().map(ToString::to_string).collect() });
-    }
-    shared.step("checking the target");
-    let session = shared.connect(config).await?;
-    preflight::check(&session, shared.archive.catalog(), &shared.options).await?;
-    let mut workers = Vec::new();
-    for _ in 0..shared.options.jobs {
-        workers.push(shared.connect(config).await?);
-    }
-    Ok((session, workers))
+/// What is ready when the first change may be made.
+struct Checked {
+    shared: Arc<Shared>,
+    source: Source,
+    session: Session,
+    workers: Vec<Session>,
 }
 
-async fn restore(shared: &Arc<Shared>, session: Session, workers: Vec<Session>) -> Result<(), Error> {
-    let (catalog, index) = (shared.archive.catalog(), shared.archive.index());
-    let options = &shared.options;
-    let plan = plan::plan(catalog, index, options.jobs, options.verify, |entry| wanted(entry, options));
+/// Everything that can be known before the first change: the archive, the target, and that there are connections enough.
+async fn check(
+    config: &ConnectConfig,
+    input: Input,
+    options: &RestoreOptions,
+    monitor: Arc<dyn Monitor>,
+    cancels: &Cancels,
+) -> Result<Checked, Error> {
+    let step = |step: &str| monitor.report(Event::Step(step.to_owned()));
+    let (source, catalog) = match input {
+        Input::File(archive) => {
+            if options.blocks == Blocks::Unchecked {
+                step("checking the archive");
+                check_file(&archive).await?;
+            }
+            let (catalog, _) = archive.shared();
+            (Source::File(archive), catalog)
+        }
+        Input::Pipe(from) => {
+            step("waiting for the catalog of the archive");
+            let opened = tokio::task::spawn_blocking(|| SequentialReader::open(from)).await;
+            let pipe = opened.map_err(|_| Error::Panicked("reading the archive"))??;
+            let catalog = Arc::clone(pipe.catalog());
+            (Source::Pipe(Box::new(pipe)), catalog)
+        }
+    };
+    let shared = Shared {
+        catalog,
+        options: options.clone(),
+        monitor,
+        cancels: Arc::clone(cancels),
+        left_out: Mutex::default(),
+    };
+    shared.step("checking the target");
+    let session = shared.connect(config).await?;
+    preflight::check(&session, &shared.catalog, options).await?;
+    let mut workers = Vec::new();
+    for _ in 0..options.jobs {
+        workers.push(shared.connect(config).await?);
+    }
+    Ok(Checked { shared: Arc::new(shared), source, session, workers })
+}
+
+async fn check_file(archive: &Arc<Archive>) -> Result<(), Error> {
+    let archive = Arc::clone(archive);
+    let checked = tokio::task::spawn_blocking(move || {
+        let threads = available_parallelism().map_or(1, usize::from);
+        check::check(&archive, Depth::Full, threads, &mut |_, _| ())
+    });
+    let damages = checked.await.map_err(|_| Error::Panicked("checking the archive"))?.err();
+    damages.map_or(Ok(()), |damages| {
+        Err(Error::Damaged { damages: damages.iter().map(ToString::to_string).collect() })
+    })
+}
+
+async fn restore(
+    shared: &Arc<Shared>,
+    source: Source,
+    session: Session,
+    mut workers: Vec<Session>,
+) -> Result<Arc<Index>, Error> {
+    let pre_data = plan::pre_data(&shared.catalog, |entry| wanted(entry, &shared.options));
     shared.step("creating objects");
-    execute_all(shared, &session, &plan.pre_data).await?;
-    shared.step("loading rows, building indexes and constraints");
-    shared.monitor.report(Event::Total(index.tables.iter().map(|table| table.raw_bytes).sum()));
-    run_tasks(shared, workers, plan.tasks).await?;
+    execute_all(shared, &session, &pre_data).await?;
+    let (archive, index, rows) = match source {
+        Source::File(archive) => {
+            let (_, index) = archive.shared();
+            (Some(archive), index, Rows::InArchive { jobs: shared.options.jobs })
+        }
+        Source::Pipe(pipe) => {
+            shared.step("loading rows as they arrive");
+            let loaded = pipe::load(shared, *pipe, workers).await;
+            let (index, sessions) = loaded.map_err(|error| Error::NothingLoaded(Box::new(error)))?;
+            for session in &sessions {
+                session.batch("COMMIT").await?;
+            }
+            workers = sessions;
+            (None, Arc::new(index), Rows::Loaded)
+        }
+    };
+    let options = &shared.options;
+    let plan = plan::plan(&shared.catalog, &index, rows, options.verify, |entry| wanted(entry, options));
+    match &archive {
+        Some(_) => {
+            shared.step("loading rows, building indexes and constraints");
+            shared.monitor.report(Event::Total(index.raw_bytes));
+        }
+        None => shared.step("building indexes and constraints"),
+    }
+    run_tasks(shared, &Data { archive, index: Arc::clone(&index) }, workers, plan.tasks).await?;
     shared.step("restoring privileges");
     execute_all(shared, &session, &plan.acls).await?;
     shared.step("refreshing materialized views");
@@ -151,7 +270,7 @@ async fn restore(shared: &Arc<Shared>, session: Session, workers: Vec<Session>) 
     // Commits did not wait for the disk until now. This one does, and takes all earlier ones along.
     session.batch("SET synchronous_commit = on").await?;
     session.batch("SELECT pg_catalog.pg_logical_emit_message(true, 'pgsnap', 'restored')").await?;
-    Ok(())
+    Ok(index)
 }
 
 /// Whether the options let an entry through.
@@ -166,9 +285,31 @@ async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Re
     Ok(())
 }
 
-/// Runs the statements of an entry.
+/// Restores an entry. When rows are lost it may be left out: because a constraint misses them, or because it needs an entry
+/// that was left out.
 async fn execute(shared: &Shared, session: &Session, place: usize) -> Result<(), Error> {
-    let entry = &shared.archive.catalog().entries[place];
+    let entry = &shared.catalog.entries[place];
+    let missing = entry.dependencies.iter().find(|id| shared.left_out().ids.contains(id));
+    let reason = match missing {
+        Some(id) => {
+            let needed = shared.catalog.entries[*id as usize - 1].label();
+            format!("{}: it needs {needed}, which was not restored", entry.label())
+        }
+        None => match execute_entry(shared, session, entry).await {
+            Err(Error::Statement { object, source }) if shared.may_leave_out(&source) => {
+                format!("{object}: {source}")
+            }
+            result => return result,
+        },
+    };
+    let mut left_out = shared.left_out();
+    left_out.ids.insert(entry.id);
+    left_out.reasons.push(reason);
+    Ok(())
+}
+
+/// Runs the statements of an entry.
+async fn execute_entry(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
     let failed = |source| Error::Statement { object: entry.label(), source };
     if let Some(tablespace) = &entry.tablespace {
         let statement = format!("SET default_tablespace = {}", sql::literal(tablespace));
@@ -201,8 +342,21 @@ async fn execute_one(session: &Session, statement: &str) -> Result<(), pg::Error
     session.execute(statement).await
 }
 
+/// What the tasks load and what they compare with.
+#[derive(Clone)]
+struct Data {
+    /// None when the rows are loaded.
+    archive: Option<Arc<Archive>>,
+    index: Arc<Index>,
+}
+
 /// Carries out the graph with the workers; the first error ends it.
-async fn run_tasks(shared: &Arc<Shared>, mut idle: Vec<Session>, tasks: Vec<Task>) -> Result<(), Error> {
+async fn run_tasks(
+    shared: &Arc<Shared>,
+    data: &Data,
+    mut idle: Vec<Session>,
+    tasks: Vec<Task>,
+) -> Result<(), Error> {
     let mut schedule = Schedule::new(tasks);
     let mut running = JoinSet::new();
     while !schedule.is_done() {
@@ -211,7 +365,7 @@ async fn run_tasks(shared: &Arc<Shared>, mut idle: Vec<Session>, tasks: Vec<Task
                 idle.push(session);
                 break;
             };
-            running.spawn(run_task(Arc::clone(shared), session, place, task));
+            running.spawn(run_task(Arc::clone(shared), data.clone(), session, place, task));
         }
         let ended = running.join_next().await.unwrap_or(Ok(Err(Error::Panicked("the plan"))));
         let (place, session) = ended.unwrap_or(Err(Error::Panicked("a worker")))?;
@@ -223,17 +377,19 @@ async fn run_tasks(shared: &Arc<Shared>, mut idle: Vec<Session>, tasks: Vec<Task
 
 async fn run_task(
     shared: Arc<Shared>,
+    data: Data,
     mut session: Session,
     place: usize,
     task: Task,
 ) -> Result<(usize, Session), Error> {
     session.reset_client_encoding().await?;
-    match task.action {
-        Action::Execute(entry) => execute(&shared, &session, entry).await?,
-        Action::Load { table, blocks, alone } => {
-            load::load(&shared, &mut session, table, blocks, alone).await?
+    match (task.action, &data.archive) {
+        (Action::Execute(entry), _) => execute(&shared, &session, entry).await?,
+        (Action::Load { table, blocks, alone }, Some(archive)) => {
+            load::load(&shared, archive, &mut session, table, blocks, alone).await?
         }
-        Action::Verify { table } => load::verify(&shared, &mut session, table).await?,
+        (Action::Load { .. }, None) => return Err(Error::Panicked("the plan")),
+        (Action::Verify { table }, _) => load::verify(&shared, &data.index, &mut session, table).await?,
     }
     Ok((place, session))
 }

@@ -1,5 +1,16 @@
 //! What a restore is asked to do.
 
+/// What is known of the blocks of the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocks {
+    /// Nothing. They are checked before the first change; a damaged one refuses the archive.
+    Unchecked,
+    /// All are sound, and none is missing.
+    Sound,
+    /// Those of the index are sound, others are lost. What cannot be restored for want of their rows is left out and told.
+    Incomplete,
+}
+
 /// The options of a restore.
 #[derive(Debug, Clone)]
 pub struct RestoreOptions {
@@ -11,4 +22,6 @@ pub struct RestoreOptions {
     pub privileges: bool,
     /// Whether rows are counted and digests compared after the load.
     pub verify: bool,
+    /// What is known of the archive.
+    pub blocks: Blocks,
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section};
+use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section, Table};
 
 /// Tables with more raw bytes than this are loaded by several workers at once.
 const LOAD_PART_BYTES: u64 = 256 << 20;
@@ -30,11 +30,23 @@ pub enum Action {
         /// Whether this task loads the whole table.
         alone: bool,
     },
-    /// Reads a table back and compares.
+    /// Reads a table back and compares; when its rows are loaded through a root, all tables with that root.
     Verify {
         /// The table's number.
         table: u32,
     },
+}
+
+/// Where the rows are when the graph begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// In the archive; so many workers load them.
+    InArchive {
+        /// How many tasks may run at one time.
+        jobs: usize,
+    },
+    /// In their tables.
+    Loaded,
 }
 
 /// A task of the graph.
@@ -50,11 +62,9 @@ pub struct Task {
     pub weight: u64,
 }
 
-/// What a restore will do.
+/// What a restore will do after pre-data.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Entries that run first, in order.
-    pub pre_data: Vec<usize>,
     /// The parallel part.
     pub tasks: Vec<Task>,
     /// ACLs, in order, after all tasks.
@@ -63,11 +73,18 @@ pub struct Plan {
     pub last: Vec<usize>,
 }
 
-/// Makes the plan for the entries that `wanted` lets through.
+/// The entries that run first, in order: those of pre-data that `wanted` lets through.
+pub fn pre_data(catalog: &Catalog, wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
+    let first = |entry: &Entry| (entry.pass, entry.section) == (Pass::Main, Section::PreData);
+    let entries = catalog.entries.iter().enumerate();
+    entries.filter(|(_, entry)| first(entry) && wanted(entry)).map(|(place, _)| place).collect()
+}
+
+/// Makes the plan for the other entries that `wanted` lets through.
 pub fn plan(
     catalog: &Catalog,
     index: &Index,
-    jobs: usize,
+    rows: Rows,
     verify: bool,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Plan {
@@ -75,19 +92,24 @@ pub fn plan(
     let mut builder = Builder {
         catalog,
         index,
-        jobs,
+        rows,
         verify,
         tasks: Vec::new(),
         of_entry: BTreeMap::new(),
         data_of: data_of(catalog),
         verify_of: BTreeMap::new(),
+        through: BTreeMap::new(),
     };
-    for (place, entry) in catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry)) {
+    let wanted = || catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry));
+    let data = |entry: &Entry| (entry.pass, entry.section) == (Pass::Main, Section::Data);
+    wanted().filter(|(_, entry)| data(entry)).for_each(|(place, entry)| builder.add(place, entry));
+    builder.join_partitions();
+    for (place, entry) in wanted() {
         match (entry.pass, entry.section) {
             (Pass::Acl, _) => plan.acls.push(place),
             (Pass::PostAcl, _) => plan.last.push(place),
-            (Pass::Main, Section::PreData) => plan.pre_data.push(place),
-            (Pass::Main, Section::Data | Section::PostData) => builder.add(place, entry),
+            (Pass::Main, Section::PostData) => builder.add(place, entry),
+            (Pass::Main, Section::PreData | Section::Data) => {}
         }
     }
     plan.tasks = builder.tasks;
@@ -99,10 +121,15 @@ fn data_of(catalog: &Catalog) -> BTreeMap<usize, usize> {
     let mut data_of = BTreeMap::new();
     for (place, entry) in catalog.entries.iter().enumerate() {
         if entry.table.is_some() {
-            data_of.extend(dependencies(entry).map(|table| (table, place)));
+            data_of.extend(relations(catalog, entry).map(|table| (table, place)));
         }
     }
     data_of
+}
+
+/// Places of the relations among the dependencies.
+fn relations<'a>(catalog: &'a Catalog, entry: &'a Entry) -> impl Iterator<Item = usize> + 'a {
+    dependencies(entry).filter(|place| RELATIONS.contains(&catalog.entries[*place].kind.as_str()))
 }
 
 /// Places of the entries that an entry depends on.
@@ -113,7 +140,7 @@ fn dependencies(entry: &Entry) -> impl Iterator<Item = usize> {
 struct Builder<'a> {
     catalog: &'a Catalog,
     index: &'a Index,
-    jobs: usize,
+    rows: Rows,
     verify: bool,
     tasks: Vec<Task>,
     /// The tasks that must have ended when something depends on the entry.
@@ -121,12 +148,24 @@ struct Builder<'a> {
     data_of: BTreeMap<usize, usize>,
     /// The task that reads back the table of this entry.
     verify_of: BTreeMap<usize, usize>,
+    /// The tables that are loaded through a partitioned table, by its schema and name.
+    through: BTreeMap<&'a (String, String), Vec<Partition>>,
+}
+
+/// A table that is loaded through its root.
+struct Partition {
+    /// The place of the entry with its rows.
+    place: usize,
+    /// The table's number.
+    table: u32,
+    /// The places of the table's own entry.
+    own: Vec<usize>,
 }
 
 impl Builder<'_> {
     fn add(&mut self, place: usize, entry: &Entry) {
         let tasks = match entry.table {
-            Some(table) => self.add_loads(entry, table),
+            Some(table) => self.add_loads(place, entry, table),
             None => vec![self.add_statements(place, entry)],
         };
         self.of_entry.insert(place, tasks);
@@ -137,12 +176,13 @@ impl Builder<'_> {
         self.tasks.len() - 1
     }
 
-    fn add_loads(&mut self, entry: &Entry, table: u32) -> Vec<usize> {
+    fn add_loads(&mut self, place: usize, entry: &Entry, table: u32) -> Vec<usize> {
         let index = &self.index.tables[table as usize];
+        let Table { root, condition, .. } = &self.catalog.tables[table as usize];
         let after = self.after(entry);
-        let own: Vec<usize> = self.relations(entry).collect();
+        let own: Vec<usize> = relations(self.catalog, entry).collect();
         let parts = self.parts(table);
-        let alone = parts.len() == 1;
+        let alone = parts.len() == 1 && root.is_none() && condition.is_none();
         let mut loads = Vec::new();
         for blocks in parts {
             let weight = index.blocks[blocks.clone()].iter().map(|block| block.raw_len).sum();
@@ -156,32 +196,53 @@ impl Builder<'_> {
                 weight,
             }));
         }
-        if self.verify {
-            let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
-            let verify = self.push(Task {
-                action: Action::Verify { table },
-                after: loads.clone(),
-                locks,
-                weight: index.raw_bytes,
-            });
-            self.verify_of.extend(own.iter().map(|table| (*table, verify)));
+        match root {
+            Some(root) => self.through.entry(root).or_default().push(Partition { place, table, own }),
+            None => self.add_verify(table, own, loads.clone(), index.raw_bytes),
         }
         loads
     }
 
+    fn add_verify(&mut self, table: u32, own: Vec<usize>, after: Vec<usize>, weight: u64) {
+        if self.verify {
+            let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
+            let verify = self.push(Task { action: Action::Verify { table }, after, locks, weight });
+            self.verify_of.extend(own.iter().map(|table| (*table, verify)));
+        }
+    }
+
+    /// Rows that are loaded through a partitioned table may end up in any of its partitions: what waits for one waits for all,
+    /// and they are read back together.
+    fn join_partitions(&mut self) {
+        for partitions in std::mem::take(&mut self.through).into_values() {
+            let loads = |partition: &Partition| self.of_entry.get(&partition.place).cloned();
+            let loads: Vec<usize> = partitions.iter().filter_map(loads).flatten().collect();
+            let bytes =
+                partitions.iter().map(|partition| self.index.tables[partition.table as usize].raw_bytes);
+            let bytes = bytes.sum();
+            self.of_entry.extend(partitions.iter().map(|partition| (partition.place, loads.clone())));
+            let first = partitions.first().map(|partition| partition.table);
+            let own = partitions.into_iter().flat_map(|partition| partition.own).collect();
+            if let Some(table) = first {
+                self.add_verify(table, own, loads, bytes);
+            }
+        }
+    }
+
     /// The block ranges that are loaded by a task each: one for a small table or a single worker.
     fn parts(&self, table: u32) -> Vec<std::ops::Range<usize>> {
+        let Rows::InArchive { jobs } = self.rows else { return Vec::new() };
         let index = &self.index.tables[table as usize];
         let blocks = index.blocks.len();
         let wanted = usize::try_from(index.raw_bytes / LOAD_PART_BYTES).unwrap_or(usize::MAX).max(1);
-        let count = if self.jobs == 1 { 1 } else { wanted.min(blocks.max(1)) };
+        let count = if jobs == 1 { 1 } else { wanted.min(blocks.max(1)) };
         (0..count).map(|part| blocks * part / count..blocks * (part + 1) / count).collect()
     }
 
     fn add_statements(&mut self, place: usize, entry: &Entry) -> usize {
         let locks: Vec<(usize, Lock)> = match entry.lock {
             Lock::None => Vec::new(),
-            lock => self.relations(entry).map(|relation| (relation, lock)).collect(),
+            lock => relations(self.catalog, entry).map(|relation| (relation, lock)).collect(),
         };
         let weight = locks.iter().map(|(table, _)| self.bytes_of(*table)).sum();
         let mut after = self.after(entry);
@@ -194,11 +255,6 @@ impl Builder<'_> {
     fn bytes_of(&self, table: usize) -> u64 {
         let number = self.data_of.get(&table).and_then(|data| self.catalog.entries[*data].table);
         number.map_or(0, |number| self.index.tables[number as usize].raw_bytes)
-    }
-
-    /// The relations among the dependencies.
-    fn relations(&self, entry: &Entry) -> impl Iterator<Item = usize> {
-        dependencies(entry).filter(|place| RELATIONS.contains(&self.catalog.entries[*place].kind.as_str()))
     }
 
     /// The tasks an entry waits for: those of its dependencies, and for a table those that load it.
@@ -217,7 +273,7 @@ impl Builder<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::{BlockRef, Source, Table, TableIndex, Transfer};
+    use crate::archive::{BlockRef, Source, TableIndex, Transfer};
 
     fn entry(
         id: u32,
@@ -264,6 +320,8 @@ mod tests {
             name: "t".to_owned(),
             transfer: Transfer::Binary,
             text_reason: None,
+            root: None,
+            condition: None,
             columns: Vec::new(),
         };
         let blocks: Vec<BlockRef> = (0..4).map(|_| block(raw_len / 4)).collect();
@@ -277,8 +335,9 @@ mod tests {
     #[test]
     fn post_data_waits_for_the_rows_and_acls_come_last() {
         let (catalog, index) = example(100);
-        let plan = plan(&catalog, &index, 4, true, |_| true);
-        assert_eq!((plan.pre_data, plan.acls, plan.last), (vec![0], vec![4], vec![]));
+        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, true, |_| true);
+        assert_eq!(pre_data(&catalog, |_| true), [0]);
+        assert_eq!((plan.acls, plan.last), (vec![4], vec![]));
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
         let load = Action::Load { table: 0, blocks: 0..4, alone: true };
         assert_eq!(actions, [&load, &Action::Verify { table: 0 }, &Action::Execute(2), &Action::Execute(3)]);
@@ -289,10 +348,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_are_loaded_are_read_back_and_waited_for_by_nobody() {
+        let (catalog, index) = example(LOAD_PART_BYTES * 3);
+        let plan = plan(&catalog, &index, Rows::Loaded, true, |_| true);
+        let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
+        assert_eq!(actions, [&Action::Verify { table: 0 }, &Action::Execute(2), &Action::Execute(3)]);
+        assert!(plan.tasks.iter().all(|task| task.after.is_empty()));
+        assert_eq!(plan.acls, [4]);
+    }
+
+    #[test]
     fn a_large_table_is_loaded_in_parts_that_cover_every_block_once() {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
         for (jobs, parts) in [(1, 1), (4, 3)] {
-            let plan = plan(&catalog, &index, jobs, false, |_| true);
+            let plan = plan(&catalog, &index, Rows::InArchive { jobs }, false, |_| true);
             let mut next = 0;
             let mut loads = 0;
             for task in &plan.tasks {
@@ -309,7 +378,8 @@ mod tests {
     #[test]
     fn what_is_not_wanted_is_not_planned_and_not_waited_for() {
         let (catalog, index) = example(100);
-        let plan = plan(&catalog, &index, 1, false, |entry| entry.table.is_none() && entry.kind != "ACL");
+        let wanted = |entry: &Entry| entry.table.is_none() && entry.kind != "ACL";
+        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 1 }, false, wanted);
         assert_eq!(plan.tasks.len(), 2);
         assert!(plan.tasks.iter().all(|task| task.after.is_empty()) && plan.acls.is_empty());
     }

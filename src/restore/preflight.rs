@@ -141,6 +141,7 @@ fn missing_role(source: &Source, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Blocks;
     use super::*;
 
     fn source() -> Source {
@@ -151,7 +152,8 @@ mod tests {
     #[test]
     fn roles_of_policies_are_always_needed() {
         let needed = |owners, privileges| {
-            let options = RestoreOptions { jobs: 1, owners, privileges, verify: false };
+            let options =
+                RestoreOptions { jobs: 1, owners, privileges, verify: false, blocks: Blocks::Unchecked };
             needed_roles(&source(), &options).to_vec()
         };
         assert_eq!(needed(false, false), ["reader"]);

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::{Failed, Trial};
@@ -261,6 +261,16 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What the process left that `command` describes.
+    pub fn of(command: &str, output: Output) -> Outcome {
+        Outcome {
+            command: command.to_owned(),
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
     /// Fails, with all that the process printed, unless it ended with this code.
     pub fn expect_code(self, code: i32) -> Outcome {
         assert!(
@@ -278,10 +288,6 @@ impl Outcome {
 /// Runs a command to its end.
 pub fn run(command: &mut Command) -> Outcome {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
-    Outcome {
-        command: format!("{:?} {:?}", command.get_program(), command.get_args().collect::<Vec<_>>()),
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let what = format!("{:?} {:?}", command.get_program(), command.get_args().collect::<Vec<_>>());
+    Outcome::of(&what, output)
 }

@@ -38,7 +38,7 @@ pub struct Dump {
     /// The database, when -d does not name it
     #[arg(value_name = "DBNAME", conflicts_with = "dbname")]
     pub database: Option<String>,
-    /// The archive to write; refused when it exists
+    /// The archive to write; refused when it exists. - is stdout
     #[arg(short = 'f', long, value_name = "FILE")]
     pub file: PathBuf,
     /// Replace an existing archive
@@ -64,7 +64,7 @@ pub struct Dump {
 
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// The archive
+    /// The archive; - is stdin
     #[arg(value_name = "ARCHIVE")]
     pub archive: PathBuf,
     /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]
@@ -79,6 +79,12 @@ pub struct Restore {
     /// Do not read the tables back to compare row counts and digests
     #[arg(long)]
     pub no_verify: bool,
+    /// Load a damaged archive without its damaged blocks, and say what is lost; ends with exit code 4
+    #[arg(long)]
+    pub skip_damaged: bool,
+    /// The same for an archive that was cut short, or whose header, catalog, index or footer is damaged
+    #[arg(long)]
+    pub salvage: bool,
     #[command(flatten)]
     pub connection: Connection,
     #[command(flatten)]

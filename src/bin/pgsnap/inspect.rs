@@ -2,34 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use pgsnap::archive::check::{self, Damage, Depth};
+use pgsnap::archive::check::Damage;
+use pgsnap::archive::salvage::Salvaged;
 use pgsnap::archive::{Archive, Column, ColumnFacts, Entry, Table, TableIndex, ValueKind};
 use serde_json::{Value, json};
 
 use crate::args::Inspect;
-use crate::text;
+use crate::{summary, text};
 
-/// What there is to say about an archive.
-pub struct Report {
-    /// For stdout.
-    pub text: String,
-    /// What is wrong with it.
-    pub damages: Vec<Damage>,
+/// What there is to say about an archive that has been checked.
+pub fn report(args: &Inspect, checked: &Salvaged) -> String {
+    if args.json { format!("{:#}\n", describe(args, checked)) } else { print(args, checked) }
 }
 
-/// Checks an archive and describes it.
-pub fn inspect(args: &Inspect, archive: &Archive) -> Report {
-    let depth = if args.quick { Depth::Structure } else { Depth::Full };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let damages = check::check(archive, depth, threads, &mut |_, _| ()).err().unwrap_or_default();
-    let text = match args {
-        Inspect { json: true, .. } => format!("{:#}\n", describe(args, archive, &damages)),
-        _ => print(args, archive, &damages),
-    };
-    Report { text, damages }
-}
-
-fn print(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
+fn print(args: &Inspect, checked: &Salvaged) -> String {
+    let archive = &checked.archive;
     let source = &archive.catalog().source;
     let mut text = format!(
         "archive    {}, format {}, pgsnap {}\nsource     database {} on PostgreSQL {}, {}, {}\nsnapshot   {}\n",
@@ -62,24 +49,49 @@ fn print(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
     for missing in &source.uncovered {
         text += &format!("missing    {}\n", text::name(missing));
     }
-    text += &verdict(args, archive, damages);
+    text += &verdict(args, checked);
     text
 }
 
-fn verdict(args: &Inspect, archive: &Archive, damages: &[Damage]) -> String {
-    let size = text::bytes(archive.file_bytes());
-    let blocks: usize = archive.index().tables.iter().map(|table| table.blocks.len()).sum();
-    match (damages, args.quick) {
-        ([], false) => format!(
-            "intact: {size}, {} blocks decoded, every checksum and digest right\n",
-            text::count(blocks as u64)
-        ),
-        ([], true) => format!(
-            "structure intact: {size}; {} blocks were not read (--quick)\n",
-            text::count(blocks as u64)
-        ),
-        (damages, _) => format!("DAMAGED in {} places\n", damages.len()),
+fn verdict(args: &Inspect, checked: &Salvaged) -> String {
+    let size = text::bytes(checked.archive.file_bytes());
+    let index = checked.archive.index();
+    let blocks = text::count(index.blocks);
+    if args.quick {
+        return format!("structure intact: {size}; {blocks} blocks were not read (--quick)\n");
     }
+    if checked.damages.is_empty() {
+        return format!("intact: {size}, {blocks} blocks decoded, every checksum and digest right\n");
+    }
+    let mut text = format!("DAMAGED in {} places; the report tells what is left\n", checked.damages.len());
+    for (table, damages) in losses(&checked.damages) {
+        let rows = text::lost_rows(damages.iter().map(|damage| damage.rows));
+        let place = match damages[..] {
+            [Damage { offset, bytes: 0, .. }] => format!("at byte {offset}"),
+            [Damage { offset, bytes, .. }] => format!("bytes {offset} to {}", offset.saturating_add(*bytes)),
+            _ => format!("{} places", damages.len()),
+        };
+        let table = table
+            .map_or_else(|| "tables not known".to_owned(), |table| format!("table {}", text::name(table)));
+        text += &format!("lost       {table}: {rows}, {place}\n");
+    }
+    let (rows, option) = (text::count(index.rows), loading_option(checked));
+    text += &format!("left       {rows} rows in {blocks} blocks: pgsnap restore {option} loads them\n");
+    text
+}
+
+/// Where rows are lost, by table.
+fn losses(damages: &[Damage]) -> BTreeMap<Option<&str>, Vec<&Damage>> {
+    let mut losses: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for damage in damages.iter().filter(|damage| damage.rows != Some(0)) {
+        losses.entry(damage.table.as_deref()).or_default().push(damage);
+    }
+    losses
+}
+
+/// The option of restore that loads what is left of a damaged archive.
+fn loading_option(checked: &Salvaged) -> &'static str {
+    if checked.scanned { "--salvage" } else { "--skip-damaged" }
 }
 
 /// One line per table, one for the rest by kind.
@@ -163,7 +175,8 @@ fn bound(column: &Column, value: &Option<Vec<u8>>) -> Option<String> {
 }
 
 /// The JSON object of docs/inspecting.md.
-fn describe(args: &Inspect, archive: &Archive, damages: &[Damage]) -> Value {
+fn describe(args: &Inspect, checked: &Salvaged) -> Value {
+    let Salvaged { archive, damages, .. } = checked;
     let source = &archive.catalog().source;
     let tables = archive.catalog().tables.iter().zip(&archive.index().tables);
     json!({
@@ -199,9 +212,8 @@ fn describe(args: &Inspect, archive: &Archive, damages: &[Damage]) -> Value {
             "dependencies": entry.dependencies,
         })).collect::<Vec<_>>(),
         "tables": tables.map(|(table, index)| describe_table(table, index)).collect::<Vec<_>>(),
-        "damages": damages.iter().map(|damage| json!({
-            "table": damage.table, "block": damage.block, "offset": damage.offset, "what": damage.what,
-        })).collect::<Vec<_>>(),
+        "damages": damages.iter().map(summary::damage).collect::<Vec<_>>(),
+        "loads_with": (!damages.is_empty()).then(|| loading_option(checked)),
     })
 }
 
@@ -223,6 +235,8 @@ fn describe_table(table: &Table, index: &TableIndex) -> Value {
         "name": table.name,
         "transfer": if table.text_reason.is_some() { "text" } else { "binary" },
         "text_reason": table.text_reason,
+        "root": table.root.as_ref().map(|(schema, name)| json!({"schema": schema, "name": name})),
+        "condition": table.condition,
         "rows": index.rows,
         "bytes": index.raw_bytes,
         "stored": index.stored_bytes,

@@ -6,8 +6,11 @@ mod report;
 mod summary;
 mod text;
 
-use std::io::{ErrorKind, Write};
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -15,15 +18,21 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
-use pgsnap::archive::Archive;
+use pgsnap::archive::check::Damage;
+use pgsnap::archive::salvage::{self, Salvaged};
+use pgsnap::archive::{self, Archive};
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
-use pgsnap::restore::{self, RestoreOptions};
+use pgsnap::progress::{Event, Monitor};
+use pgsnap::restore::{self, Blocks, Input, RestoreOptions, RestoreSummary};
 use pgsnap::{Class, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore};
 use report::{Reporter, tell, tell_error};
+
+/// Instead of the name of an archive: stdin or stdout.
+const STANDARD_STREAM: &str = "-";
 
 /// The number of the signal that ended the work, or 0.
 static SIGNAL: AtomicU8 = AtomicU8::new(0);
@@ -48,7 +57,7 @@ fn main() -> ExitCode {
     let code = match done {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
-            tell_error(error.class(), Some(&error), &error.to_string(), as_json);
+            tell_error(error.class(), Some(&error), &format!("{error}{}", hint(&error)), as_json);
             error.class() as u8
         }
         Err(_) => {
@@ -62,17 +71,32 @@ fn main() -> ExitCode {
     }
 }
 
+/// What helps against damage.
+fn hint(error: &Error) -> &'static str {
+    match error {
+        Error::Restore(restore::Error::Damaged { .. }) => {
+            "\n  restore --skip-damaged loads everything else and ends with exit code 4"
+        }
+        Error::Archive(archive::Error::NothingToSalvage { .. }) => "",
+        Error::Archive(_) if error.class() == Class::Damaged => {
+            "\n  inspect (without --quick) says what is left of it, restore --salvage loads that and ends with exit code 4"
+        }
+        _ => "",
+    }
+}
+
 fn run_dump(args: Dump) -> Result<u8, Error> {
     report::start_log(&args.output);
-    // Elsewhere that is stdout; a file of that name is nothing that anybody wants.
-    if args.file.as_os_str() == "-" {
-        let sentence = "an archive cannot be written to stdout yet: name a file after -f";
-        return Err(pgsnap::pg::Error::Usage(sentence.to_owned()).into());
+    let to_stdout = args.file.as_os_str() == STANDARD_STREAM;
+    if to_stdout && std::io::stdout().is_terminal() {
+        return Err(usage(
+            "an archive is not written to a terminal: redirect stdout, or name a file after -f",
+        ));
     }
     let mut config = config(&args.connection, args.database)?;
     ask_password(&mut config)?;
     let options = DumpOptions {
-        output: args.file,
+        output: if to_stdout { dump::Output::Stdout } else { dump::Output::File(args.file) },
         force: args.force,
         jobs: jobs(args.jobs),
         level: args.compress,
@@ -86,7 +110,11 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
     reporter.finish();
     let summary = summary??;
     if args.output.wants_summary() {
-        show(&summary::dump(&summary, args.output.json))?;
+        let text = summary::dump(&summary, args.output.json);
+        match to_stdout {
+            true => tell(text.trim_end()),
+            false => show(&text)?,
+        }
     }
     Ok(dump_verdict(&summary, &args.output))
 }
@@ -108,7 +136,8 @@ fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
 
 fn run_restore(args: Restore) -> Result<u8, Error> {
     report::start_log(&args.output);
-    let archive = Arc::new(Archive::open(&args.archive)?);
+    let reporter = Arc::new(Reporter::new(&args.output));
+    let (input, blocks, losses) = open(&args, &reporter)?;
     let mut config = config(&args.connection, None)?;
     ask_password(&mut config)?;
     let options = RestoreOptions {
@@ -116,30 +145,90 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
         owners: !args.no_owner,
         privileges: !args.no_privileges,
         verify: !args.no_verify,
+        blocks,
     };
-    let reporter = Arc::new(Reporter::new(&args.output));
     let summary = with_runtime(options.jobs, async |interrupt| {
-        restore::run(&config, archive, &options, reporter.clone(), interrupt).await
+        restore::run(&config, input, &options, reporter.clone(), interrupt).await
     });
     reporter.finish();
     let summary = summary??;
     if args.output.wants_summary() {
-        show(&summary::restore(&summary, args.output.json))?;
+        show(&summary::restore(&summary, &losses, args.output.json))?;
     }
-    Ok(0)
+    Ok(restore_verdict(&summary, &losses, &args.output))
+}
+
+/// The archive, what is known of its blocks, and what is lost.
+fn open(args: &Restore, reporter: &Reporter) -> Result<(Input, Blocks, Vec<Damage>), Error> {
+    if !args.skip_damaged && !args.salvage {
+        return Ok((restore_input(&args.archive)?, Blocks::Unchecked, Vec::new()));
+    }
+    if args.archive.as_os_str() == STANDARD_STREAM {
+        return Err(usage(
+            "--skip-damaged and --salvage need a file: what comes out of a pipe is read only once",
+        ));
+    }
+    reporter.report(Event::Step("checking the archive".to_owned()));
+    let Salvaged { archive, damages, .. } = if args.salvage {
+        salvage::open(&args.archive, cores(), &mut |_, _| ())?
+    } else {
+        salvage::skip_damaged(Archive::open(&args.archive)?, cores(), &mut |_, _| ())
+    };
+    for damage in &damages {
+        reporter.warn(&damage.to_string());
+    }
+    let blocks = if damages.is_empty() { Blocks::Sound } else { Blocks::Incomplete };
+    Ok((Input::File(Arc::new(archive)), blocks, damages))
+}
+
+/// What was lost is said at the end, where it is seen, and by the exit code.
+fn restore_verdict(summary: &RestoreSummary, losses: &[Damage], output: &Output) -> u8 {
+    if losses.is_empty() {
+        return 0;
+    }
+    let mut message = format!(
+        "the archive is damaged in {} places: {} lost, the rest is restored",
+        losses.len(),
+        text::lost_rows(losses.iter().map(|loss| loss.rows)),
+    );
+    for entry in &summary.not_restored {
+        message += &format!("\n  not restored: {entry}");
+    }
+    tell_error(Class::Loss, None, &message, output.json);
+    Class::Loss as u8
+}
+
+/// The archive of a restore: the file of that name, or what comes out of a pipe.
+fn restore_input(archive: &Path) -> Result<Input, Error> {
+    if archive.as_os_str() != STANDARD_STREAM {
+        return Ok(Input::File(Arc::new(Archive::open(archive)?)));
+    }
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(usage("an archive is not read from a terminal: redirect stdin, or name a file"));
+    }
+    let stdin = stdin.as_fd().try_clone_to_owned().map_err(Error::Stdin)?;
+    Ok(Input::Pipe(Box::new(File::from(stdin))))
+}
+
+fn usage(sentence: &str) -> Error {
+    pgsnap::pg::Error::Usage(sentence.to_owned()).into()
 }
 
 fn run_inspect(args: &Inspect) -> Result<u8, Error> {
-    let archive = Archive::open(&args.archive)?;
-    let report = inspect::inspect(args, &archive);
-    show(&report.text)?;
-    for damage in &report.damages {
+    let checked = if args.quick {
+        Salvaged { archive: Archive::open(&args.archive)?, scanned: false, damages: Vec::new() }
+    } else {
+        salvage::open(&args.archive, cores(), &mut |_, _| ())?
+    };
+    show(&inspect::report(args, &checked))?;
+    for damage in &checked.damages {
         tell(&format!("pgsnap: {}", text::name(&damage.to_string())));
     }
-    if report.damages.is_empty() {
+    if checked.damages.is_empty() {
         return Ok(0);
     }
-    let message = format!("{} is damaged in {} places", args.archive.display(), report.damages.len());
+    let message = format!("{} is damaged in {} places", args.archive.display(), checked.damages.len());
     tell_error(Class::Damaged, None, &message, args.json);
     Ok(Class::Damaged as u8)
 }
@@ -161,16 +250,18 @@ fn ask_password(config: &mut ConnectConfig) -> Result<(), Error> {
     if config.needs_password_prompt() {
         let password =
             rpassword::prompt_password(format!("Password for {}: ", text::name(&config.describe())));
-        let refused = |error| {
-            pgsnap::pg::Error::Usage(format!("cannot ask for a password without a terminal: {error}"))
-        };
+        let refused = |error| usage(&format!("cannot ask for a password without a terminal: {error}"));
         config.set_password(password.map_err(refused)?);
     }
     Ok(())
 }
 
 fn jobs(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| available_parallelism().map_or(1, usize::from).min(4), usize::from)
+    asked.map_or_else(|| cores().min(4), usize::from)
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs the work on a multi-threaded runtime, with the future that resolves when a signal asks for an end.

@@ -46,6 +46,14 @@ impl Reporter {
         }
     }
 
+    /// Tells what the user should know before it goes on.
+    pub fn warn(&self, what: &str) {
+        match self.style {
+            Style::Json => tell(&json!({"type": "warning", "what": what}).to_string()),
+            _ => self.line(&format!("pgsnap: warning: {}", text::name(what))),
+        }
+    }
+
     fn line(&self, line: &str) {
         match &self.style {
             Style::Bar(bar) => bar.suspend(|| tell(line)),
@@ -127,7 +135,8 @@ pub fn start_log(output: &Output) {
         .with_writer(std::io::stderr)
         .with_target(false);
     match output.log_format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        // Colours are a feature that the package is built without.
+        LogFormat::Text => log.with_ansi(false).init(),
         LogFormat::Json => log.json().init(),
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use pgsnap::archive::check::Damage;
 use pgsnap::dump::DumpSummary;
 use pgsnap::restore::RestoreSummary;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::text;
 
@@ -13,7 +14,7 @@ pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
     if as_json {
         let object = json!({
             "type": "dump",
-            "archive": summary.archive.display().to_string(),
+            "archive": summary.archive.to_string(),
             "objects": summary.objects,
             "tables": summary.tables,
             "rows": summary.rows,
@@ -36,13 +37,13 @@ pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
         text::bytes(summary.bytes_in),
         text::bytes(summary.bytes_out),
         pace(summary.bytes_in, summary.elapsed),
-        text::name(&summary.archive.display().to_string()),
+        text::name(&summary.archive.to_string()),
     );
     lines
 }
 
-/// What a restore has done.
-pub fn restore(summary: &RestoreSummary, as_json: bool) -> String {
+/// What a restore has done, without what was lost in the archive.
+pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> String {
     if as_json {
         let object = json!({
             "type": "restore",
@@ -51,6 +52,8 @@ pub fn restore(summary: &RestoreSummary, as_json: bool) -> String {
             "rows": summary.rows,
             "bytes": summary.bytes,
             "verified": summary.verified,
+            "losses": losses.iter().map(damage).collect::<Vec<_>>(),
+            "not_restored": summary.not_restored,
             "not_dumped": summary.uncovered,
             "seconds": summary.elapsed.as_secs_f64(),
         });
@@ -60,7 +63,18 @@ pub fn restore(summary: &RestoreSummary, as_json: bool) -> String {
     for missing in &summary.uncovered {
         lines += &format!("missing in the archive since its dump: {}\n", text::name(missing));
     }
-    let verified = if summary.verified { "every table equal to the archive" } else { "not verified" };
+    for loss in losses {
+        lines += &format!("lost: {}\n", text::name(&loss.to_string()));
+    }
+    for entry in &summary.not_restored {
+        let entry: Vec<String> = entry.lines().map(text::name).collect();
+        lines += &format!("not restored: {}\n", entry.join("\n"));
+    }
+    let verified = match (summary.verified, losses) {
+        (true, []) => "every table equal to the archive",
+        (true, _) => "every table equal to what is left of the archive",
+        (false, _) => "not verified",
+    };
     lines += &format!(
         "restored {}, {}, {}, {verified}\n",
         counts(summary.objects, summary.tables, summary.rows),
@@ -68,6 +82,18 @@ pub fn restore(summary: &RestoreSummary, as_json: bool) -> String {
         pace(summary.bytes, summary.elapsed),
     );
     lines
+}
+
+/// A place of an archive that is damaged, as JSON.
+pub fn damage(damage: &Damage) -> Value {
+    json!({
+        "table": damage.table,
+        "block": damage.block,
+        "offset": damage.offset,
+        "bytes": damage.bytes,
+        "rows": damage.rows,
+        "what": damage.what,
+    })
 }
 
 fn counts(objects: usize, tables: usize, rows: u64) -> String {

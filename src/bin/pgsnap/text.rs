@@ -49,6 +49,22 @@ pub fn name(name: &str) -> String {
     text
 }
 
+/// How many rows are lost in several places; of some nobody may know.
+pub fn lost_rows(places: impl Iterator<Item = Option<u64>>) -> String {
+    let (mut known, mut unknown) = (0u64, false);
+    for rows in places {
+        known = known.saturating_add(rows.unwrap_or(0));
+        unknown |= rows.is_none();
+    }
+    match (known, unknown) {
+        (0, false) => "no rows".to_owned(),
+        (1, false) => "1 row".to_owned(),
+        (rows, false) => format!("{} rows", count(rows)),
+        (0, true) => "an unknown number of rows".to_owned(),
+        (rows, true) => format!("at least {} rows", count(rows)),
+    }
+}
+
 /// A table of rows; columns whose heading starts with `>` are aligned to the right.
 pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> =
@@ -88,6 +104,16 @@ mod tests {
             ["0 B", "999 B", "1.00 kB", "1.00 MB"]
         );
         assert_eq!([bytes(69_700_000), bytes(697_000_000)], ["69.7 MB", "697 MB"]);
+    }
+
+    #[test]
+    fn lost_rows_are_counted_as_far_as_they_are_known() {
+        let text = |places: &[Option<u64>]| lost_rows(places.iter().copied());
+        assert_eq!(
+            [text(&[]), text(&[Some(1)]), text(&[Some(0), Some(1000)])],
+            ["no rows", "1 row", "1,000 rows"]
+        );
+        assert_eq!([text(&[None]), text(&[Some(7), None])], ["an unknown number of rows", "at least 7 rows"]);
     }
 
     #[test]

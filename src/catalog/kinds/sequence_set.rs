@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, relation_name};
+use super::table_data::CONFIGURATION;
 use super::{Kind, Query};
 use crate::catalog::{Draft, Error, ObjectId, Results, Section};
 use crate::pg::Version;
@@ -17,7 +18,7 @@ const BATCH: usize = 200;
 
 fn queries(_: Version) -> Vec<Query> {
     let sql = format!(
-        "SELECT {RELATION} FROM pg_catalog.pg_class c {SCHEMA}
+        "SELECT {RELATION}, x.oid IS NOT NULL AS of_configuration FROM pg_catalog.pg_class c {SCHEMA} {CONFIGURATION}
           WHERE c.relkind = 'S' AND {OF_USERS} ORDER BY n.nspname, c.relname"
     );
     vec![Query { name: "sequence_set", sql }]
@@ -58,6 +59,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
             });
         };
         let mut draft = part_draft(row, "SEQUENCE SET", ObjectId::DATA, Section::Data)?;
+        draft.of_configuration = row.bool("of_configuration")?;
         let name = sql::literal(&name);
         draft.create = vec![format!("SELECT pg_catalog.setval({name}, {value}, {called})").into()];
         drafts.push(draft);
@@ -80,8 +82,10 @@ mod tests {
                 text("s"),
                 text(&format!("It's {oid}")),
                 text("o"),
+                Bool(false),
             ];
-            rows(&mut results, "sequence_set", &["oid", "schema", "name", "owner"], &[&values]);
+            let columns = ["oid", "schema", "name", "owner", "of_configuration"];
+            rows(&mut results, "sequence_set", &columns, &[&values]);
         }
         let queries = follow_up(&results)?;
         assert_eq!(queries.len(), 2);
@@ -99,8 +103,9 @@ mod tests {
     #[test]
     fn a_value_is_set_as_it_was_read_and_must_have_been() -> Result<(), Error> {
         let mut results = Results::default();
-        let columns = ["oid", "schema", "name", "owner"];
-        rows(&mut results, "sequence_set", &columns, &[&[Int(20001), text("s"), text("It's 1"), text("o")]]);
+        let columns = ["oid", "schema", "name", "owner", "of_configuration"];
+        let values = [Int(20001), text("s"), text("It's 1"), text("o"), Bool(false)];
+        rows(&mut results, "sequence_set", &columns, &[&values]);
         assert!(assemble(&results).is_err());
         rows(
             &mut results,

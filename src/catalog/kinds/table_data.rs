@@ -1,22 +1,33 @@
-//! TABLE DATA: the rows of plain tables, partitions among them. Partitioned tables have none of their own.
+//! TABLE DATA: the rows of a table. Definitions of columns are the table's; here are those that COPY carries.
+//!
+//! Of a table that an extension makes only the rows that it asks to be dumped (pg_extension.extconfig).
 
-use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, rows_by};
+use std::collections::BTreeMap;
+
+use super::relation::{OF_USERS, RELATION, SCHEMA, part_draft, relation_id, rows_by};
 use super::{Kind, Query};
-use crate::catalog::{Attribute, Draft, Error, ObjectId, Relation, Results, Row, Section, Shape, ValueKind};
+use crate::catalog::{
+    Attribute, Draft, Error, ObjectId, Relation, Results, Row, Section, Shape, ValueKind, transfer,
+};
 use crate::pg::Version;
 
 /// Rows of tables.
 pub(super) const TABLE_DATA: Kind = Kind { tag: "TABLE DATA", queries, follow_up: None, assemble };
 
-fn queries(_: Version) -> Vec<Query> {
+/// Joins `x`, the configuration of an extension, to a relation `c`.
+pub(super) const CONFIGURATION: &str = "
+    LEFT JOIN (SELECT t.oid, t.condition FROM pg_catalog.pg_extension e
+               CROSS JOIN LATERAL pg_catalog.unnest(e.extconfig, e.extcondition) t (oid, condition)) x ON x.oid = c.oid";
+
+fn queries(version: Version) -> Vec<Query> {
     let data = format!(
-        "SELECT {RELATION}, COALESCE(m.amname = 'heap', false) AS is_heap,
+        "SELECT {RELATION}, COALESCE(m.amname = 'heap', false) AS is_heap, x.condition,
                 COALESCE(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
                 COALESCE(pg_catalog.pg_total_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS toast_bytes,
                 COALESCE(pg_catalog.pg_relation_size(c.oid), 0)
                     / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS pages
            FROM pg_catalog.pg_class c {SCHEMA}
-           LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+           LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam {CONFIGURATION}
           WHERE c.relkind = 'r' AND {OF_USERS}
           ORDER BY n.nspname, c.relname"
     );
@@ -24,19 +35,72 @@ fn queries(_: Version) -> Vec<Query> {
         "SELECT a.attrelid AS table_oid, a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type
            FROM pg_catalog.pg_attribute a
            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid {SCHEMA}
-          WHERE c.relkind = 'r' AND {OF_USERS} AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+          WHERE c.relkind IN ('r', 'p') AND {OF_USERS} AND a.attnum > 0 AND NOT a.attisdropped
+            AND a.attgenerated = ''
           ORDER BY a.attrelid, a.attnum"
     );
-    vec![Query { name: "table_data", sql: data }, Query { name: "table_data_columns", sql: column }]
+    // Rows of configuration are loaded into tables whose foreign keys are there already.
+    let referenced = "
+        SELECT DISTINCT k.conrelid AS table_oid, k.confrelid AS referenced_oid
+        FROM pg_catalog.pg_constraint k
+        JOIN pg_catalog.pg_extension e ON k.conrelid = ANY (e.extconfig)
+        WHERE k.contype = 'f' AND k.conrelid <> k.confrelid"
+        .to_owned();
+    vec![
+        Query { name: "table_data", sql: data },
+        Query { name: "table_data_columns", sql: column },
+        Query { name: "referenced configuration", sql: referenced },
+        unstable_hashes(version),
+    ]
+}
+
+/// The partitions whose rows may belong into another one in another database: the hash of an enum is that of its OID. An
+/// expression's type is not in the catalog; only its operator class tells of an enum.
+fn unstable_hashes(version: Version) -> Query {
+    let parts_of = transfer::parts_of(version);
+    let sql = format!(
+        "
+        WITH RECURSIVE reached (relation, oid) AS (
+            SELECT p.partrelid, a.atttypid
+            FROM pg_catalog.pg_partitioned_table p
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = ANY (p.partattrs::int2[])
+            WHERE p.partstrat = 'h' AND a.attnum > 0
+            UNION
+            SELECT s.relation, n.oid FROM reached s JOIN pg_catalog.pg_type t ON t.oid = s.oid {parts_of}
+        ),
+        by_enum (relation) AS (
+            SELECT s.relation FROM reached s JOIN pg_catalog.pg_type t ON t.oid = s.oid WHERE t.typtype = 'e'
+            UNION
+            SELECT p.partrelid
+            FROM pg_catalog.pg_partitioned_table p
+            JOIN pg_catalog.pg_opclass k ON k.oid = ANY (p.partclass::pg_catalog.oid[])
+            WHERE p.partstrat = 'h' AND k.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype
+        )
+        SELECT DISTINCT l.oid, r.oid AS root_oid, n.nspname AS root_schema, r.relname AS root
+        FROM by_enum h
+        JOIN pg_catalog.pg_class c ON c.oid = h.relation AND c.relpersistence <> 't'
+        CROSS JOIN LATERAL pg_catalog.pg_partition_tree(c.oid) p
+        JOIN pg_catalog.pg_class l ON l.oid = p.relid AND l.relkind = 'r'
+        JOIN pg_catalog.pg_class r ON r.oid = pg_catalog.pg_partition_root(l.oid)
+        JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace"
+    );
+    Query { name: "unstable hashes", sql }
 }
 
 fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
     let columns = rows_by(results.rows("table_data_columns"), "table_oid")?;
+    let referenced = rows_by(results.rows("referenced configuration"), "table_oid")?;
+    let roots = rows_by(results.rows("unstable hashes"), "oid")?;
     let mut drafts = Vec::new();
     for row in results.rows("table_data") {
         let oid = row.oid("oid")?;
-        let attributes = columns.get(&oid).into_iter().flatten().map(|column| attribute(column));
         let mut draft = part_draft(row, "TABLE DATA", ObjectId::DATA, Section::Data)?;
+        let root = roots.get(&oid).and_then(|rows| rows.first());
+        let condition = row.opt_text("condition")?.map(str::to_owned);
+        draft.of_configuration = condition.is_some();
+        for row in referenced.get(&oid).into_iter().flatten() {
+            draft.requires.push(relation_id(row.oid("referenced_oid")?).with_sub(ObjectId::DATA));
+        }
         draft.data = Some(Relation {
             oid,
             schema: row.text("schema")?.to_owned(),
@@ -46,15 +110,33 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
             // A relation has fewer than 2^32 blocks: block numbers are 32 bits wide.
             pages: row.oid("pages")?,
             is_heap: row.bool("is_heap")?,
-            columns: attributes.collect::<Result<_, _>>()?,
+            columns: attributes(&columns, oid, root.map(|root| root.oid("root_oid")).transpose()?)?,
             text_reason: None,
+            root: match root {
+                Some(root) => Some((root.text("root_schema")?.to_owned(), root.text("root")?.to_owned())),
+                None => None,
+            },
+            condition,
         });
         drafts.push(draft);
     }
     Ok(drafts)
 }
 
-/// How its values compare and travel is not known here.
+/// The columns of a table in its own order; in that of its root when it has one, so that what comes out of the root after a
+/// restore can be compared with all partitions together.
+fn attributes(
+    columns: &BTreeMap<u32, Vec<&Row>>,
+    oid: u32,
+    root: Option<u32>,
+) -> Result<Vec<Attribute>, Error> {
+    let names = columns.get(&root.unwrap_or(oid)).into_iter().flatten();
+    let names = names.map(|column| column.text("name")).collect::<Result<Vec<_>, _>>()?;
+    let mut own = columns.get(&oid).cloned().unwrap_or_default();
+    own.sort_by_key(|column| names.iter().position(|name| column.text("name").is_ok_and(|own| own == *name)));
+    own.into_iter().map(attribute).collect()
+}
+
 fn attribute(row: &Row) -> Result<Attribute, Error> {
     Ok(Attribute {
         name: row.text("name")?.to_owned(),

@@ -1,0 +1,154 @@
+//! The rows of an archive that arrives through a pipe. Whether it is whole is known at its end, so the workers load it in
+//! transactions that stay open until then: either all of its rows are committed, or none.
+//!
+//! Tables are not truncated first, as they are when a task loads one alone: the lock that this takes would be held to the end
+//! of the archive, and the server reads the definition of one table while it loads another (a column that has the row type of
+//! a table). One worker would wait for the other, and that one for the pipe, where no server sees the deadlock.
+
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinSet, spawn_blocking};
+
+use super::load::Copy;
+use super::{Error, Shared};
+use crate::archive::{ArchiveId, ArrivedBlock, BlockDecoder, BlockInfo, Contents, Index, SequentialReader};
+use crate::pg::Session;
+use crate::progress::Event;
+
+/// What comes out of a pipe.
+pub type Pipe = SequentialReader<Box<dyn Read + Send>>;
+
+/// KiB of blocks and their rows between the pipe and the server, for each worker and for one more.
+const BUDGET_PER_JOB: usize = 16 << 10;
+/// Blocks that may wait for one worker, beside the budget.
+const QUEUE: usize = 64;
+
+/// A block with its share of the budget.
+type Arrived = (ArrivedBlock, Option<OwnedSemaphorePermit>);
+
+/// Loads all blocks that come. When it ends well, all of the archive has come, all of it is right, and each session is in a
+/// transaction that has loaded a part of the rows and waits for its COMMIT.
+pub async fn load(
+    shared: &Arc<Shared>,
+    pipe: Pipe,
+    sessions: Vec<Session>,
+) -> Result<(Index, Vec<Session>), Error> {
+    let id = pipe.header().id;
+    let contents = Arc::new(Mutex::new(Contents::new(&shared.catalog)));
+    let mut workers = JoinSet::new();
+    let mut queues = Vec::new();
+    for session in sessions {
+        let (queue, blocks) = channel(QUEUE);
+        queues.push(queue);
+        let worker = Worker { shared: Arc::clone(shared), contents: Arc::clone(&contents), session, blocks };
+        workers.spawn(worker.run(id));
+    }
+    let reading = spawn_blocking(move || distribute(pipe, &queues));
+    let read = async { reading.await.unwrap_or(Err(Error::Panicked("reading the archive"))) };
+    let work = async {
+        let mut sessions = Vec::new();
+        while let Some(ended) = workers.join_next().await {
+            sessions.push(ended.unwrap_or(Err(Error::Panicked("a worker")))?);
+        }
+        Ok(sessions)
+    };
+    // The first error ends it, whether or not another byte comes.
+    let (pipe, sessions) = tokio::try_join!(read, work)?;
+    let contents = std::mem::replace(&mut *locked(&contents), Contents::new(&shared.catalog));
+    let finished = spawn_blocking(move || pipe.finish(contents)).await;
+    let index = finished.map_err(|_| Error::Panicked("reading the archive"))??;
+    Ok((index, sessions))
+}
+
+/// Gives each block to a worker. Stops when there is no more, or when a worker is gone, which then tells why.
+fn distribute(mut pipe: Pipe, queues: &[Sender<Arrived>]) -> Result<Pipe, Error> {
+    let limit = (queues.len() + 1) * BUDGET_PER_JOB;
+    let budget = Arc::new(Semaphore::new(limit));
+    let mut last_tables = vec![None; queues.len()];
+    loop {
+        let admit = |info: &BlockInfo| {
+            let kib = usize::try_from((info.stored_len + info.raw_len) >> 10).unwrap_or(limit);
+            // What is larger than the whole budget passes alone.
+            let kib = u32::try_from((kib + 1).min(limit)).unwrap_or(u32::MAX);
+            Handle::current().block_on(Arc::clone(&budget).acquire_many_owned(kib)).ok()
+        };
+        let Some(arrived) = pipe.next_block(admit)? else { return Ok(pipe) };
+        let table = arrived.0.info.table;
+        let waiting: Vec<usize> =
+            queues.iter().map(|queue| queue.max_capacity() - queue.capacity()).collect();
+        let worker = choose(&waiting, &last_tables, table);
+        last_tables[worker] = Some(table);
+        if queues[worker].blocking_send(arrived).is_err() {
+            return Ok(pipe);
+        }
+    }
+}
+
+/// The worker for a block: one that is loading its table anyway, unless that lets another one idle.
+fn choose(waiting: &[usize], last_tables: &[Option<u32>], table: u32) -> usize {
+    let least = waiting.iter().min().copied().unwrap_or(0);
+    let loads_table = |worker: &usize| last_tables[*worker] == Some(table) && waiting[*worker] <= least + 1;
+    let by_table = (0..waiting.len()).find(loads_table);
+    by_table.or_else(|| waiting.iter().position(|count| *count == least)).unwrap_or(0)
+}
+
+/// One session and the blocks it is to load.
+struct Worker {
+    shared: Arc<Shared>,
+    contents: Arc<Mutex<Contents>>,
+    session: Session,
+    blocks: Receiver<Arrived>,
+}
+
+impl Worker {
+    /// Loads blocks until no more will come; a COPY for as many blocks of one table as come in a row.
+    async fn run(mut self, id: ArchiveId) -> Result<Session, Error> {
+        let Worker { shared, contents, session, blocks } = &mut self;
+        let catalog = &shared.catalog;
+        session.batch("BEGIN").await?;
+        session.set_client_encoding(&catalog.source.encoding).await?;
+        let mut decoder = BlockDecoder::new(id)?;
+        let mut next = blocks.recv().await;
+        while let Some((block, _)) = &next {
+            let number = block.info.table;
+            let table = &catalog.tables[number as usize];
+            let mut copy = Copy::start(session, table, false).await?;
+            while let Some((block, share)) = next.take_if(|(block, _)| block.info.table == number) {
+                let mut rows = Vec::new();
+                let content = tokio::task::block_in_place(|| block.read(&mut decoder, table, &mut rows))?;
+                locked(contents).add(catalog, &block, content);
+                let bytes = rows.len() as u64;
+                copy.send(rows).await?;
+                copy.sent += u64::from(block.info.rows);
+                drop(share);
+                shared.monitor.report(Event::Advanced(bytes));
+                next = blocks.recv().await;
+            }
+            copy.finish().await?;
+        }
+        Ok(self.session)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_stays_with_its_worker_unless_another_idles() {
+        let last_tables = [Some(1), None, Some(2)];
+        assert_eq!(choose(&[0, 0, 0], &last_tables, 2), 2);
+        assert_eq!(choose(&[0, 0, 1], &last_tables, 2), 2);
+        assert_eq!(choose(&[1, 0, 2], &last_tables, 2), 1);
+        assert_eq!(choose(&[3, 2, 2], &last_tables, 9), 1);
+        assert_eq!(choose(&[3, 2, 2], &last_tables, 1), 0);
+    }
+}
