@@ -1,3 +1,5 @@
+-- A table of events as applications write them: 50 columns, skewed values, NULLs.
+-- psql -v n=600000 -f benches/events.sql
 SELECT setseed(0.42);
 CREATE UNLOGGED TABLE events (
  event_id bigint, tenant_id int, user_id bigint, session_id uuid, device_id bigint, 
