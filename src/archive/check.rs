@@ -215,11 +215,13 @@ mod tests {
             rows: Some(2),
             what: "gone".to_owned(),
         };
-        assert_eq!(damage.to_string(), "table public.t, block 3, offset 100: gone");
-        let whole = Damage { block: None, ..damage.clone() };
-        assert_eq!(whole.to_string(), "table public.t, offset 100: gone");
-        let unknown = Damage { table: None, block: None, bytes: 0, rows: None, ..damage };
-        assert_eq!(unknown.to_string(), "offset 100: gone");
+        assert_eq!(damage.to_string(), "table public.t, block 3, offset 100, 48 bytes: gone (2 rows)");
+        let one = Damage { block: None, rows: Some(1), ..damage.clone() };
+        assert_eq!(one.to_string(), "table public.t, offset 100, 48 bytes: gone (1 row)");
+        let unknown = Damage { table: None, block: None, bytes: 0, rows: None, ..damage.clone() };
+        assert_eq!(unknown.to_string(), "offset 100: gone (an unknown number of rows)");
+        let none = Damage { table: None, block: None, bytes: 1, rows: Some(0), ..damage };
+        assert_eq!(none.to_string(), "offset 100, 1 bytes: gone");
     }
 
     #[test]
