@@ -34,8 +34,6 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-type Test = fn(&Server) -> TestResult;
-
 /// A database, its archive, and what pg_dump says of it.
 struct Source {
     database: Database,
