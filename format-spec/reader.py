@@ -28,7 +28,8 @@ STRUCTURES = {  # name and type of each field; [T] is a list, T? an option
     "Extension": "name text schema text version text",
     "Entry": "id u32 kind text schema text? name text owner text? section Section pass Pass lock Lock create [text] "
     "drop [text] owned text? tablespace text? access_method text? dependencies [u32] table u32?",
-    "Table": "entry u32 schema text name text transfer Transfer text_reason text? columns [Column]",
+    "Table": "entry u32 schema text name text transfer Transfer text_reason text? root pair? condition text? "
+    "columns [Column]",
     "Column": "name text type_name text value ValueKind shape [Node]",
     "Index": "tables [TableIndex] blocks u64 rows u64 raw_bytes u64 stored_bytes u64",
     "TableIndex": "blocks [BlockRef] rows u64 raw_bytes u64 stored_bytes u64 digest digest columns [ColumnFacts]",

@@ -42,7 +42,17 @@ impl fmt::Display for Damage {
         if let Some(block) = self.block {
             write!(f, "block {block}, ")?;
         }
-        write!(f, "offset {}: {}", self.offset, self.what)
+        write!(f, "offset {}", self.offset)?;
+        if self.bytes > 0 {
+            write!(f, ", {} bytes", self.bytes)?;
+        }
+        write!(f, ": {}", self.what)?;
+        match self.rows {
+            Some(0) => Ok(()),
+            Some(1) => f.write_str(" (1 row)"),
+            Some(rows) => write!(f, " ({rows} rows)"),
+            None => f.write_str(" (an unknown number of rows)"),
+        }
     }
 }
 

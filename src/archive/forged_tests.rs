@@ -252,7 +252,9 @@ fn a_full_check_compares_digests_facts_and_headers() {
     assert_eq!(found, [of_block("the block is another one than the index says")]);
     assert_eq!(
         found[0].to_string(),
-        format!("table public.t, block 1, offset {offset}: the block is another one than the index says")
+        format!(
+            "table public.t, block 1, offset {offset}, 62 bytes: the block is another one than the index says (2 rows)"
+        )
     );
 
     let found = damages(|parts| *parts.blocks[1].last_mut().unwrap() ^= 1);

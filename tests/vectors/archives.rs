@@ -126,7 +126,23 @@ pub fn catalogs() -> Vec<Vector> {
     let mut nested = Shape::Plain;
     (0..63).for_each(|_| nested = Shape::Array(Box::new(nested.clone())));
     let deep = [content("t", Transfer::Binary, vec![(ValueKind::Opaque, nested)])];
+    let mut partition = tiny();
+    partition[0].table.root = Some(("public".to_owned(), "root".to_owned()));
+    let mut configuration = tiny();
+    configuration[0].table.condition = Some("WHERE made_by_user".to_owned());
     vec![
+        made_catalog(
+            "table-root",
+            "a table whose rows are loaded through a partitioned table",
+            catalog(vec![], &partition),
+            &partition,
+        ),
+        made_catalog(
+            "table-condition",
+            "a table of which only some rows are there",
+            catalog(vec![], &configuration),
+            &configuration,
+        ),
         made_catalog(
             "entries",
             "entries of each section, pass and lock, with everything and with nothing",

@@ -235,6 +235,9 @@ pub fn everything() -> Vector {
     let mut chunks = content("chunks", Transfer::Binary, opaque(1));
     chunks.blocks =
         [(7, b"a"), (0, b"b"), (7, b"c")].map(|(chunk, v)| (chunk, row(&[Some(v)]), None)).to_vec();
+    chunks.table.root = Some(("public".to_owned(), "root".to_owned()));
+    let mut empty = content("empty", Transfer::Binary, opaque(1));
+    empty.table.condition = Some("WHERE true".to_owned());
     let numbers = integers(2, (0..514).map(|n| n % 257));
     let two_byte_codes = Recipe { values: Values::Dictionary(Zstd, &[Zstd, Zstd]), ..PLAIN };
     let two_byte_codes = (ValueKind::Integer, numbers, two_byte_codes);
@@ -244,7 +247,7 @@ pub fn everything() -> Vector {
         every_kind("every kind"),
         every_shape("every shape"),
         text("text"),
-        content("empty", Transfer::Binary, opaque(1)),
+        empty,
         no_columns,
         chunks,
     ];

@@ -175,7 +175,7 @@ fn open(args: &Restore, reporter: &Reporter) -> Result<(Input, Blocks, Vec<Damag
         salvage::skip_damaged(Archive::open(&args.archive)?, cores(), &mut |_, _| ())
     };
     for damage in &damages {
-        reporter.warn(&text::damage(damage));
+        reporter.warn(&damage.to_string());
     }
     let blocks = if damages.is_empty() { Blocks::Sound } else { Blocks::Incomplete };
     Ok((Input::File(Arc::new(archive)), blocks, damages))
@@ -223,7 +223,7 @@ fn run_inspect(args: &Inspect) -> Result<u8, Error> {
     };
     show(&inspect::report(args, &checked))?;
     for damage in &checked.damages {
-        tell(&format!("pgsnap: {}", text::damage(damage)));
+        tell(&format!("pgsnap: {}", text::name(&damage.to_string())));
     }
     if checked.damages.is_empty() {
         return Ok(0);

@@ -64,7 +64,7 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
         lines += &format!("missing in the archive since its dump: {}\n", text::name(missing));
     }
     for loss in losses {
-        lines += &format!("lost: {}\n", text::damage(loss));
+        lines += &format!("lost: {}\n", text::name(&loss.to_string()));
     }
     for entry in &summary.not_restored {
         let entry: Vec<String> = entry.lines().map(text::name).collect();

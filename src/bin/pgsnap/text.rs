@@ -1,7 +1,5 @@
 //! Numbers and names as people read them.
 
-use pgsnap::archive::check::Damage;
-
 /// Groups of three digits: `1,234,567`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -49,15 +47,6 @@ pub fn name(name: &str) -> String {
         if hidden(c) { text.extend(c.escape_default()) } else { text.push(c) }
     }
     text
-}
-
-/// A place of an archive that is damaged, and what is lost with it.
-pub fn damage(damage: &Damage) -> String {
-    let bytes = match damage.bytes {
-        0 => String::new(),
-        bytes => format!("{} bytes, ", count(bytes)),
-    };
-    format!("{} ({bytes}{} lost)", name(&damage.to_string()), lost_rows(std::iter::once(damage.rows)))
 }
 
 /// How many rows are lost in several places; of some nobody may know.
