@@ -8,6 +8,7 @@ pub mod decode_block;
 pub mod forge;
 pub mod open_archive;
 pub mod plan_restore;
+pub mod read_in_sequence;
 pub mod reencode;
 pub mod salvage;
 pub mod split_rows;
@@ -23,10 +24,11 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "decode_block", holds: decode_block::holds, seeds: decode_block::seeds },
     Target { name: "open_archive", holds: open_archive::holds, seeds: open_archive::seeds },
     Target { name: "plan_restore", holds: plan_restore::holds, seeds: plan_restore::seeds },
+    Target { name: "read_in_sequence", holds: read_in_sequence::holds, seeds: open_archive::seeds },
     Target { name: "reencode", holds: reencode::holds, seeds: reencode::seeds },
     Target { name: "salvage", holds: salvage::holds, seeds: open_archive::seeds },
     Target { name: "split_rows", holds: split_rows::holds, seeds: split_rows::seeds },

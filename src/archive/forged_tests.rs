@@ -70,19 +70,43 @@ impl Parts {
 fn refusal(change: fn(&mut Parts)) -> String {
     let mut parts = Parts::sound();
     change(&mut parts);
-    Archive::from_bytes(parts.write(|_| ())).unwrap_err().to_string()
+    let bytes = parts.write(|_| ());
+    assert!(in_sequence(&bytes).is_err());
+    Archive::from_bytes(bytes).unwrap_err().to_string()
 }
 
 fn refusal_of_footer(change: fn(&mut Footer)) -> String {
-    Archive::from_bytes(Parts::sound().write(change)).unwrap_err().to_string()
+    let bytes = Parts::sound().write(change);
+    assert!(in_sequence(&bytes).is_err());
+    Archive::from_bytes(bytes).unwrap_err().to_string()
+}
+
+/// The index of an archive that comes through a pipe.
+fn in_sequence(bytes: &[u8]) -> Result<Index, Error> {
+    let mut reader = SequentialReader::open(bytes)?;
+    let catalog = reader.catalog().clone();
+    let mut contents = Contents::new(&catalog);
+    let mut decoder = BlockDecoder::new(reader.header().id)?;
+    let mut rows = Vec::new();
+    while let Some((block, place)) = reader.next_block(|info| info.sequence)? {
+        assert_eq!(place, block.info.sequence);
+        let table = &catalog.tables[block.info.table as usize];
+        let content = block.read(&mut decoder, table, &mut rows)?;
+        contents.add(&catalog, &block, content);
+    }
+    reader.finish(contents)
 }
 
 /// What a full check finds after `change`.
 fn damages(change: fn(&mut Parts)) -> Vec<Damage> {
     let mut parts = Parts::sound();
     change(&mut parts);
-    let archive = Archive::from_bytes(parts.write(|_| ())).unwrap();
-    check(&archive, Depth::Full, 2, &mut |_, _| ()).err().unwrap_or_default()
+    let bytes = parts.write(|_| ());
+    let found = in_sequence(&bytes).ok();
+    let archive = Archive::from_bytes(bytes).unwrap();
+    let damages = check(&archive, Depth::Full, 2, &mut |_, _| ()).err().unwrap_or_default();
+    assert_eq!(found.as_ref(), damages.is_empty().then_some(archive.index()));
+    damages
 }
 
 /// A frame of a kind that version 1.0 does not know.
@@ -365,4 +389,19 @@ fn rows_in_pieces_are_the_rows_at_once() {
     let damaged =
         decoder.decode_in_pieces(&table, &block[1..], |_| -> Result<(), Error> { panic!("a piece") });
     assert!(matches!(damaged, Err(Error::Block { offset: 0, .. })));
+}
+
+#[test]
+fn a_pipe_may_end_or_change_anywhere_and_it_is_noticed() {
+    let mut parts = Parts::sound();
+    parts.more = unknown_frame();
+    let bytes = parts.write(|_| ());
+    assert_eq!(in_sequence(&bytes).unwrap(), parts.index);
+    for position in 0..bytes.len() {
+        assert!(in_sequence(&bytes[..position]).is_err(), "cut to {position}");
+        let mut damaged = bytes.clone();
+        damaged[position] ^= 1;
+        assert!(in_sequence(&damaged).is_err(), "byte {position} changed");
+    }
+    assert!(in_sequence(&[&bytes[..], b"x"].concat()).is_err());
 }

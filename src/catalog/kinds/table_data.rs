@@ -17,7 +17,8 @@ pub(super) const TABLE_DATA: Kind = Kind { tag: "TABLE DATA", queries, follow_up
 /// Joins `x`, the configuration of an extension, to a relation `c`.
 pub(super) const CONFIGURATION: &str = "
     LEFT JOIN (SELECT t.oid, t.condition FROM pg_catalog.pg_extension e
-               CROSS JOIN LATERAL pg_catalog.unnest(e.extconfig, e.extcondition) t (oid, condition)) x ON x.oid = c.oid";
+               CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(e.extconfig), pg_catalog.unnest(e.extcondition))
+                   t (oid, condition)) x ON x.oid = c.oid";
 
 fn queries(version: Version) -> Vec<Query> {
     let data = format!(
