@@ -124,6 +124,8 @@ fn the_parts_are_those_of_a_sound_archive() {
     let archive = Archive::from_bytes(Parts::sound().write(|_| ())).unwrap();
     assert_eq!((archive.index().blocks, archive.table(1).unwrap().name.as_str()), (3, "empty"));
     assert_eq!(archive.table(2), None);
+    let (catalog, index) = archive.shared();
+    assert_eq!((&*catalog, &*index), (archive.catalog(), archive.index()));
     assert!(format!("{archive:?}").contains(&format!("bytes: {}", archive.file_bytes())));
 }
 

@@ -129,6 +129,14 @@ fn level_0_compresses_nothing() {
 }
 
 #[test]
+fn high_levels_come_back() {
+    let rows = column((0..2000u64).map(|i| (noise(i) >> 40).to_be_bytes().to_vec()));
+    for level in [9, 10, 19] {
+        round_trip_at(level, &table(Transfer::Binary, 1), &rows);
+    }
+}
+
+#[test]
 fn level_0_may_take_more_than_text_rows() {
     let note = |i: u64| match i % 100 {
         7 => "\\N".to_owned(),
