@@ -43,6 +43,17 @@ fn uncovered(fixture: &Path) -> Vec<String> {
     lines
 }
 
+/// A fixture with a line `-- rows move` has rows whose partition depends on the database.
+fn rows_move(fixture: &Path) -> bool {
+    fs::read_to_string(fixture).expect("a fixture").lines().any(|line| line == "-- rows move")
+}
+
+fn sorted(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
 /// The fixture's first line may say `-- min: 14`.
 fn oldest_server(fixture: &Path) -> u32 {
     let text = fs::read_to_string(fixture).expect("a fixture");
@@ -86,7 +97,12 @@ fn round_trip(server: &Server, fixture: &Path) -> TestResult {
     dump(&source, &archive, 0);
     let target = server.create_database("object_target");
     run(pgsnap().args(["restore", "-d", &target.conninfo()]).arg(&archive)).expect_code(0);
-    assert_same("pg_dump of source and target", &source.oracle_dump(&[]), &target.oracle_dump(&[]));
+    let (expected, actual) = (source.oracle_dump(&[]), target.oracle_dump(&[]));
+    if rows_move(fixture) {
+        assert_same("lines of pg_dump of source and target", &sorted(&expected), &sorted(&actual));
+    } else {
+        assert_same("pg_dump of source and target", &expected, &actual);
+    }
 
     // Equal databases give equal dumps: what was restored dumps to the same entries, in the same order.
     let again = directory.path().join("b.pgsnap");

@@ -83,7 +83,9 @@ pub(super) fn drop_members(
             if member || of_member {
                 gone.insert(key);
             }
-            if of_member && !member {
+            // Constraints, defaults and indexes of its tables an extension nearly always makes itself.
+            let by_users = matches!(draft.id.class, PG_TRIGGER | PG_POLICY | PG_REWRITE);
+            if of_member && !member && by_users {
                 dropped.push(format!("{} {} (on a member of an extension)", draft.kind, draft.name));
             }
             !(member || of_member)

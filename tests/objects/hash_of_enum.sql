@@ -1,3 +1,4 @@
+-- rows move
 -- Rows that go by the hash of an enum, which is that of its OID: they belong into other partitions in another database.
 CREATE TYPE public.mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TABLE public.direct (id integer, m public.mood) PARTITION BY HASH (id, m);
@@ -18,11 +19,15 @@ CREATE TABLE public.harmless (id integer, m public.mood) PARTITION BY HASH (id);
 CREATE TABLE public.harmless0 PARTITION OF public.harmless FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 CREATE TABLE public.listed (m public.mood) PARTITION BY LIST (m);
 CREATE TABLE public.listed_ok PARTITION OF public.listed FOR VALUES IN ('ok');
--- Many rows over columns that stand in another order in each partition, with what must wait for all of them.
+-- Columns that stand in another order in the partition.
+CREATE TABLE public.ordered (m public.mood, id integer, note text) PARTITION BY HASH (m);
+CREATE TABLE public.ordered0 (note text, gone integer, id integer, m public.mood);
+ALTER TABLE public.ordered0 DROP COLUMN gone;
+ALTER TABLE public.ordered ATTACH PARTITION public.ordered0 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+INSERT INTO public.ordered VALUES ('sad', 1, 'a note'), ('ok', 2, NULL);
+-- Many rows, with what must wait for all of them.
 CREATE TABLE public.many (m public.mood, id integer, note text) PARTITION BY HASH (m);
-CREATE TABLE public.many0 (note text, gone integer, id integer, m public.mood);
-ALTER TABLE public.many0 DROP COLUMN gone;
-ALTER TABLE public.many ATTACH PARTITION public.many0 FOR VALUES WITH (MODULUS 3, REMAINDER 0);
+CREATE TABLE public.many0 PARTITION OF public.many FOR VALUES WITH (MODULUS 3, REMAINDER 0);
 CREATE TABLE public.many1 PARTITION OF public.many FOR VALUES WITH (MODULUS 3, REMAINDER 1);
 CREATE TABLE public.many2 PARTITION OF public.many FOR VALUES WITH (MODULUS 3, REMAINDER 2);
 INSERT INTO public.many SELECT (ARRAY['sad', 'ok', 'happy']::public.mood[])[1 + i % 3], i, 'note ' || i FROM generate_series(1, 1000) i;
