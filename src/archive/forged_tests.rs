@@ -2,7 +2,7 @@
 #![allow(clippy::cast_possible_truncation)]
 
 use super::check::{Damage, Depth, check};
-use super::footer::{FOOTER_LEN, Footer};
+use super::footer::{FOOTER_LEN, FOOTER_MARKER, Footer};
 use super::frame::{Content, encode};
 use super::header::HEADER_LEN;
 use super::tests::{ID, binary, block_of, catalog, entry, table};
@@ -111,8 +111,14 @@ fn damages(change: fn(&mut Parts)) -> Vec<Damage> {
 
 /// A frame of a kind that version 1.0 does not know.
 fn unknown_frame() -> Vec<u8> {
+    frame_marked(*b"\xffPGFUTUR", |_| ())
+}
+
+/// A frame with this marker, after a change of its header, which gets the right checksum.
+fn frame_marked(marker: [u8; 8], change: impl Fn(&mut [u8])) -> Vec<u8> {
     let mut frame = encode(ID, Content::Index, &7u8).unwrap();
-    frame[..8].copy_from_slice(b"\xffPGFUTUR");
+    frame[..8].copy_from_slice(&marker);
+    change(&mut frame);
     let checksum = ID.checksum(&[&frame[..28]]).to_le_bytes();
     frame[28..32].copy_from_slice(&checksum);
     frame
@@ -406,4 +412,34 @@ fn a_pipe_may_end_or_change_anywhere_and_it_is_noticed() {
         assert!(in_sequence(&damaged).is_err(), "byte {position} changed");
     }
     assert!(in_sequence(&[&bytes[..], b"x"].concat()).is_err());
+}
+
+#[test]
+fn no_frame_passes_for_a_footer() {
+    let found = refusal(|parts| parts.more = frame_marked(FOOTER_MARKER, |_| ()));
+    assert!(found.contains("a footer in front of the footer"), "{found}");
+}
+
+#[test]
+fn nothing_waits_for_a_frame_that_is_too_long() {
+    let length = (1u64 << 30) + 65;
+    let frame = frame_marked(*b"\xffPGCATLG", |frame| frame[16..24].copy_from_slice(&length.to_le_bytes()));
+    let bytes = [Header::new(ID, 0).to_bytes(), frame].concat();
+    let error = SequentialReader::open(&bytes[..]).err().unwrap().to_string();
+    assert!(error.contains("a frame of 1073741889 bytes is too long"), "{error}");
+}
+
+#[test]
+fn a_pipe_has_an_end_and_is_read_to_it() {
+    let bytes = Parts::sound().write(|_| ());
+    let open = || SequentialReader::open(&bytes[..]).unwrap();
+    let contents = || Contents::new(open().catalog());
+    let early = open().finish(contents()).unwrap_err().to_string();
+    assert!(early.contains("neither a block nor the index stands here"), "{early}");
+    let mut reader = open();
+    while reader.next_block(|_| ()).unwrap().is_some() {}
+    assert!(reader.next_block(|_| ()).unwrap().is_none());
+    // Nobody has told what the blocks hold.
+    let untold = reader.finish(contents()).unwrap_err().to_string();
+    assert!(untold.contains("0 blocks came, and the index tells of 3"), "{untold}");
 }

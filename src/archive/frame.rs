@@ -173,7 +173,7 @@ fn decode_or_fault<T: DeserializeOwned>(
     }
     let fault = |what| Fault { position: FRAME_HEADER_LEN, what };
     let limit = memory_limit(payload.len() as u64);
-    if raw_len > MAX_FRAME_RAW_LEN.min(limit) {
+    if raw_len > MAX_FRAME_RAW_LEN.min(limit) || payload.len() as u64 > MAX_FRAME_STORED_LEN {
         return Err(fault(format!("a {name} of {raw_len} bytes is too long")));
     }
     let raw_len = usize::try_from(raw_len).unwrap_or(usize::MAX);

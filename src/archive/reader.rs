@@ -115,7 +115,7 @@ pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), E
         .validate(&catalog, blocks_at as u64, footer.index_offset)
         .map_err(|what| damaged(index_at, format!("the index contradicts itself: {what}")))?;
     let copy_end = index_end + (blocks_at - HEADER_LEN);
-    if part(HEADER_LEN, blocks_at) != part(index_end, copy_end) {
+    if part(HEADER_LEN, blocks_at) != part(index_end, copy_end.min(footer_at)) {
         return Err(damaged(index_end, "the copy of the catalog is not like the catalog".into()));
     }
     let mut end = copy_end;

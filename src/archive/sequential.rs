@@ -43,20 +43,15 @@ pub struct ArrivedBlock {
 }
 
 impl ArrivedBlock {
-    /// Replaces `out` by the rows of the block, which is one of `table`. Offsets in errors count from the start of the
-    /// archive.
+    /// Replaces `out` by the rows of the block, which is one of `table`.
     pub fn read(
         &self,
         decoder: &mut BlockDecoder,
         table: &Table,
         out: &mut Vec<u8>,
     ) -> Result<BlockContent, Error> {
-        decoder.read(table, &self.bytes, out).map_err(|error| match error {
-            Error::Block { table, offset, what } => {
-                Error::Damaged { offset: self.offset + offset, what: format!("table {table}: {what}") }
-            }
-            other => other,
-        })
+        let damaged = |error: Error| Error::Damaged { offset: self.offset, what: error.to_string() };
+        decoder.read(table, &self.bytes, out).map_err(damaged)
     }
 }
 
@@ -137,10 +132,8 @@ impl<R: Read> SequentialReader<R> {
     /// the blocks, which hold these contents.
     pub fn finish(mut self, contents: Contents) -> Result<Index, Error> {
         let id = self.header.id;
-        let marker = match self.after_blocks {
-            Some(marker) => marker,
-            None => self.input.marker("it ends before the index")?,
-        };
+        // Whoever has not read all blocks has come to one.
+        let marker = self.after_blocks.unwrap_or(BLOCK_MARKER);
         let index_offset = self.input.offset_of(&marker);
         if marker != Content::Index.marker() {
             let what = "neither a block nor the index stands here".to_owned();
