@@ -34,3 +34,10 @@ INSERT INTO public.many SELECT (ARRAY['sad', 'ok', 'happy']::public.mood[])[1 + 
 CREATE INDEX many_id ON public.many (id);
 CREATE FUNCTION public.never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'never'; END $$;
 CREATE TRIGGER never BEFORE INSERT ON public.many0 FOR EACH ROW EXECUTE FUNCTION public.never();
+-- Only a part of the tree goes by the hash of an enum: the rest is loaded, and read back, by itself.
+CREATE TABLE public.mixed (id integer, m public.mood) PARTITION BY LIST (id);
+CREATE TABLE public.mixed1 PARTITION OF public.mixed FOR VALUES IN (1) PARTITION BY HASH (m);
+CREATE TABLE public.mixed1a PARTITION OF public.mixed1 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE public.mixed1b PARTITION OF public.mixed1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE public.mixed2 PARTITION OF public.mixed FOR VALUES IN (2);
+INSERT INTO public.mixed VALUES (1, 'sad'), (1, 'ok'), (1, 'happy'), (2, 'ok'), (2, 'sad');

@@ -126,7 +126,7 @@ fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
     }
     let names: Vec<String> = summary.uncovered.iter().map(|object| format!("\n  {object}")).collect();
     let message = format!(
-        "the archive is published, and {} things will not come back from it:{}",
+        "the archive is complete, and {} things will not come back from it:{}",
         summary.uncovered.len(),
         names.concat()
     );

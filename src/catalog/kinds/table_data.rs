@@ -56,7 +56,9 @@ fn queries(version: Version) -> Vec<Query> {
 }
 
 /// The partitions whose rows may belong into another one in another database: the hash of an enum is that of its OID. An
-/// expression's type is not in the catalog; only its operator class tells of an enum.
+/// expression's type is not in the catalog; only its operator class tells of an enum. Each is loaded through the topmost of
+/// its ancestors that goes by such a hash: what is above that sends rows to the same place everywhere, and all partitions
+/// below it are of this sort, so that they can be read back together.
 fn unstable_hashes(version: Version) -> Query {
     let parts_of = transfer::parts_of(version);
     let sql = format!(
@@ -77,13 +79,14 @@ fn unstable_hashes(version: Version) -> Query {
             JOIN pg_catalog.pg_opclass k ON k.oid = ANY (p.partclass::pg_catalog.oid[])
             WHERE p.partstrat = 'h' AND k.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype
         )
-        SELECT DISTINCT l.oid, r.oid AS root_oid, n.nspname AS root_schema, r.relname AS root
-        FROM by_enum h
-        JOIN pg_catalog.pg_class c ON c.oid = h.relation AND c.relpersistence <> 't'
-        CROSS JOIN LATERAL pg_catalog.pg_partition_tree(c.oid) p
-        JOIN pg_catalog.pg_class l ON l.oid = p.relid AND l.relkind = 'r'
-        JOIN pg_catalog.pg_class r ON r.oid = pg_catalog.pg_partition_root(l.oid)
-        JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace"
+        SELECT DISTINCT ON (l.oid) l.oid, r.oid AS root_oid, n.nspname AS root_schema, r.relname AS root
+        FROM pg_catalog.pg_class l
+        CROSS JOIN LATERAL pg_catalog.pg_partition_ancestors(l.oid) WITH ORDINALITY a (relid, height)
+        JOIN by_enum h ON h.relation = a.relid
+        JOIN pg_catalog.pg_class r ON r.oid = h.relation AND r.relpersistence <> 't'
+        JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+        WHERE l.relkind = 'r' AND l.relispartition
+        ORDER BY l.oid, a.height DESC"
     );
     Query { name: "unstable hashes", sql }
 }
