@@ -326,6 +326,21 @@ fn one_huge_row_comes_back() {
 }
 
 #[test]
+fn a_text_that_reads_as_null_is_found_behind_null_and_in_a_dictionary() {
+    let (text, mut out) = (table(Transfer::Text, 1), Vec::new());
+    // The first row is NULL, the second has the two bytes of a NULL.
+    let behind = [&[2, 2, 2, 0, 2, 0, 0, 0, 0, 0][..], b"\\N"].concat();
+    // Two values, "ab" for the first two rows and the bytes of a NULL for the others.
+    let among = [&[1, 2, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0][..], b"ab\\N", &[0, 0, 0, 1, 1]].concat();
+    for (payload, rows, raw_len) in [(behind, 2, 6), (among, 4, 12)] {
+        let error =
+            BlockDecoder::new(ID).unwrap().decode(&text, &block_of(&payload, rows, raw_len), &mut out);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("a text field that is not NULL reads as NULL"), "{error}");
+    }
+}
+
+#[test]
 fn few_values_make_a_dictionary() {
     let plain = table(Transfer::Binary, 1);
     let pick = |i, values| noise(noise(noise(i) >> 9) >> 20) % values;
