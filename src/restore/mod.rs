@@ -35,6 +35,9 @@ use schedule::Schedule;
 const DEADLOCK_TRIES: usize = 5;
 /// deadlock_detected
 const DEADLOCK: &str = "40P01";
+/// Entries that call functions which came with PostgreSQL 18.
+const STATISTICS_DATA: &str = "STATISTICS DATA";
+const TAKES_STATISTICS: u32 = 18;
 /// The class of integrity_constraint_violation: foreign_key_violation and the like.
 const INTEGRITY_CONSTRAINT: &str = "23";
 
@@ -51,6 +54,8 @@ pub struct RestoreSummary {
     pub bytes: u64,
     /// Whether rows and digests of all tables were compared with the archive.
     pub verified: bool,
+    /// Whether rows were restored, and nothing of what the planner should know of them.
+    pub needs_analyze: bool,
     /// Entries that lost rows have kept from being restored, each with the reason.
     pub not_restored: Vec<String>,
     /// What the source held and the archive does not.
@@ -79,6 +84,8 @@ struct Shared {
     options: RestoreOptions,
     monitor: Arc<dyn Monitor>,
     cancels: Cancels,
+    /// Whether the target can take planner statistics.
+    takes_statistics: bool,
     /// Entries that could not be restored for want of lost rows.
     left_out: Mutex<LeftOut>,
 }
@@ -108,6 +115,12 @@ impl Shared {
     fn may_leave_out(&self, error: &pg::Error) -> bool {
         self.options.blocks == Blocks::Incomplete
             && error.sqlstate().is_some_and(|state| state.starts_with(INTEGRITY_CONSTRAINT))
+    }
+
+    /// Whether an entry is restored: the options let it through, and the target knows what it is.
+    fn wants(&self, entry: &Entry) -> bool {
+        (self.options.privileges || entry.pass != Pass::Acl)
+            && (self.takes_statistics || entry.kind != STATISTICS_DATA)
     }
 
     fn step(&self, step: &str) {
@@ -151,14 +164,15 @@ pub async fn run(
             });
         }
     };
-    let entries = &shared.catalog.entries;
+    let restored = || shared.catalog.entries.iter().filter(|entry| shared.wants(entry));
     let not_restored = std::mem::take(&mut shared.left_out().reasons);
     Ok(RestoreSummary {
-        objects: entries.iter().filter(|entry| wanted(entry, options)).count() - not_restored.len(),
+        objects: restored().count() - not_restored.len(),
         tables: index.tables.len(),
         rows: index.rows,
         bytes: index.raw_bytes,
         verified: options.verify,
+        needs_analyze: index.rows > 0 && !restored().any(|entry| entry.kind == STATISTICS_DATA),
         not_restored,
         uncovered: shared.catalog.source.uncovered.clone(),
         elapsed: started.elapsed(),
@@ -199,15 +213,17 @@ async fn check(
             (Source::Pipe(Box::new(pipe)), catalog)
         }
     };
-    let shared = Shared {
+    let mut shared = Shared {
         catalog,
         options: options.clone(),
         monitor,
         cancels: Arc::clone(cancels),
+        takes_statistics: false,
         left_out: Mutex::default(),
     };
     shared.step("checking the target");
     let session = shared.connect(config).await?;
+    shared.takes_statistics = session.version().major() >= TAKES_STATISTICS;
     preflight::check(&session, &shared.catalog, options).await?;
     let mut workers = Vec::new();
     for _ in 0..options.jobs {
@@ -234,7 +250,7 @@ async fn restore(
     session: Session,
     mut workers: Vec<Session>,
 ) -> Result<Arc<Index>, Error> {
-    let pre_data = plan::pre_data(&shared.catalog, |entry| wanted(entry, &shared.options));
+    let pre_data = plan::pre_data(&shared.catalog, |entry| shared.wants(entry));
     shared.step("creating objects");
     execute_all(shared, &session, &pre_data).await?;
     let (archive, index, rows) = match source {
@@ -254,7 +270,7 @@ async fn restore(
         }
     };
     let options = &shared.options;
-    let plan = plan::plan(&shared.catalog, &index, rows, options.verify, |entry| wanted(entry, options));
+    let plan = plan::plan(&shared.catalog, &index, rows, options.verify, |entry| shared.wants(entry));
     match &archive {
         Some(_) => {
             shared.step("loading rows, building indexes and constraints");
@@ -271,11 +287,6 @@ async fn restore(
     session.batch("SET synchronous_commit = on").await?;
     session.batch("SELECT pg_catalog.pg_logical_emit_message(true, 'pgsnap', 'restored')").await?;
     Ok(index)
-}
-
-/// Whether the options let an entry through.
-fn wanted(entry: &Entry, options: &RestoreOptions) -> bool {
-    options.privileges || entry.pass != Pass::Acl
 }
 
 async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {

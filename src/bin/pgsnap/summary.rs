@@ -52,6 +52,7 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
             "rows": summary.rows,
             "bytes": summary.bytes,
             "verified": summary.verified,
+            "needs_analyze": summary.needs_analyze,
             "losses": losses.iter().map(damage).collect::<Vec<_>>(),
             "not_restored": summary.not_restored,
             "not_dumped": summary.uncovered,
@@ -69,6 +70,9 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
     for entry in &summary.not_restored {
         let entry: Vec<String> = entry.lines().map(text::name).collect();
         lines += &format!("not restored: {}\n", entry.join("\n"));
+    }
+    if summary.needs_analyze {
+        lines += "the planner has no statistics of the rows: run ANALYZE\n";
     }
     let verified = match (summary.verified, losses) {
         (true, []) => "every table equal to the archive",

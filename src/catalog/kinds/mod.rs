@@ -44,6 +44,7 @@ mod sequence_owned_by;
 mod sequence_set;
 mod server;
 mod statistics;
+mod statistics_data;
 mod subscription;
 mod table;
 mod table_attach;
@@ -146,6 +147,7 @@ pub const KINDS: &[Kind] = &[
     initial_acl::INITIAL_ACL,
     event_trigger::EVENT_TRIGGER,
     materialized_view_data::MATERIALIZED_VIEW_DATA,
+    statistics_data::STATISTICS_DATA,
 ];
 
 #[cfg(test)]
