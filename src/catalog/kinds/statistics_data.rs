@@ -36,10 +36,7 @@ const ATTRIBUTE: [(&str, &str); 14] = [
 
 fn queries(version: Version) -> Vec<Query> {
     let all_frozen = if version.major() >= 18 { "r.relallfrozen" } else { "NULL::pg_catalog.int4" };
-    // What was never analyzed has nothing to say; before 14 a count of 0 may mean that too. Its indexes learn their size when
-    // they are built.
-    let analyzed =
-        if version.major() >= 14 { "c.reltuples >= 0" } else { "(c.reltuples > 0 OR c.relhassubclass)" };
+    // What was never analyzed has nothing to say: sizes and counts are there too when an index has been built.
     let relations = format!(
         "SELECT {RELATION}, c.relkind = 'm' AS is_refreshed, r.oid AS of_oid, r.relname AS of_name,
                 r.relpages AS pages, r.reltuples::pg_catalog.text AS rows, r.relallvisible AS all_visible,
@@ -49,7 +46,8 @@ fn queries(version: Version) -> Vec<Query> {
                  UNION ALL SELECT i.indrelid, i.indexrelid FROM pg_catalog.pg_index i WHERE i.indisvalid) b
                 ON b.table_oid = c.oid
            JOIN pg_catalog.pg_class r ON r.oid = b.of
-          WHERE c.relkind IN ('r', 'p', 'm', 'f') AND {OF_USERS} AND {analyzed}
+          WHERE c.relkind IN ('r', 'p', 'm', 'f') AND {OF_USERS}
+                AND (n.nspname, c.relname) IN (SELECT s.schemaname, s.tablename FROM pg_catalog.pg_stats s)
           ORDER BY n.nspname, c.relname, r.oid <> c.oid, r.relname"
     );
     let values = ATTRIBUTE.iter().map(|(name, _)| match version.major() {
