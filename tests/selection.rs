@@ -433,6 +433,10 @@ fn foreign_keys_to_what_is_left_out(server: &Server) -> TestResult {
         dumped["needs_outside"],
         serde_json::json!(["FUNCTION app.touch(), by TRIGGER app.orders touch"])
     );
+    // A sequence needs no table, though one owns it.
+    let without = directory.path().join("without.pgsnap");
+    let dumped = json(&dump(&source, &without, &["-n", "app", "-T", "app.customers"]).expect_code(0));
+    assert_eq!((&dumped["left_out"], &dumped["needs_outside"]), (&told, &serde_json::json!([])));
     for (archive, options) in [(&whole, &options[..]), (&part, &[][..])] {
         let target = server.create_database("target");
         target.psql("CREATE SCHEMA app; CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'");

@@ -77,7 +77,10 @@ fn narrow(results: &mut Results, locked: &BTreeSet<u32>, scope: &Scope<'_>) -> R
         }
     }
     results.retain(|query, row| {
-        // Only parts of relations have this column.
+        // Only parts of relations have this column. A sequence can be wanted without its table.
+        if query == "sequence_owned_by" {
+            return Ok(true);
+        }
         if let Ok(table) = row.oid("table_oid") {
             return Ok(!unlocked.contains(&table));
         }
