@@ -8,7 +8,7 @@ use pgsnap::archive::{
 
 use super::Input;
 use super::forge::{ID, table};
-use plan::{Action, Plan, Rows, Task, plan, pre_data};
+use plan::{Action, Plan, References, Rows, Task, plan, pre_data};
 use schedule::Schedule;
 
 // The plan is no public name of the library; it needs nothing of it but the archive.
@@ -36,7 +36,7 @@ pub fn holds(input: &[u8]) {
 
 /// Panics unless a plan can be made of all of `catalog`.
 pub fn is_planned(catalog: &Catalog, index: &Index, jobs: usize, verify: bool) {
-    let plan = plan(catalog, index, Rows::InArchive { jobs }, verify, |_| true);
+    let plan = plan(catalog, index, Rows::InArchive { jobs }, verify, &References::new(), |_| true);
     every_entry_once(catalog, index, &plan);
     needs_come_first(catalog, &plan.tasks);
     comes_to_its_end(plan.tasks, jobs);

@@ -1,6 +1,6 @@
 //! One enum over the layers' errors, and what each means for whoever called the program.
 
-use crate::{archive, catalog, dump, pg, restore};
+use crate::{archive, catalog, dump, pg, restore, selection};
 
 /// Any error of the library.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum Error {
     /// The archive cannot be read.
     #[error(transparent)]
     Archive(#[from] archive::Error),
+    /// The selection cannot be followed.
+    #[error(transparent)]
+    Selection(#[from] selection::Error),
     /// A dump failed.
     #[error(transparent)]
     Dump(#[from] dump::Error),
@@ -77,6 +80,7 @@ impl Error {
             Error::Threads(_) => Class::Failed,
             Error::Stdin(_) | Error::Stdout(_) => Class::Storage,
             Error::Archive(error) => archive_class(error),
+            Error::Selection(_) => Class::Usage,
             Error::Dump(error) => dump_class(error),
             Error::Restore(error) => restore_class(error),
         }
@@ -185,6 +189,7 @@ fn dump_class(error: &dump::Error) -> Class {
             pg::Error::Lost { .. } => Class::Snapshot,
             error => server_class(error),
         },
+        dump::Error::Selection(_) => Class::Usage,
         dump::Error::Catalog(_)
         | dump::Error::Panicked(_)
         | dump::Error::Stream { .. }
@@ -206,6 +211,7 @@ fn restore_class(error: &restore::Error) -> Class {
         | restore::Error::Statement { source: error, .. }
         | restore::Error::Load { source: error, .. } => server_class(error),
         restore::Error::Archive(error) => archive_class(error),
+        restore::Error::Selection(_) => Class::Usage,
         restore::Error::NotEmpty { .. } | restore::Error::Preflight { .. } => Class::Refused,
         restore::Error::Damaged { .. } => Class::Damaged,
         restore::Error::Unfinished(error) | restore::Error::NothingLoaded(error) => restore_class(error),

@@ -16,6 +16,8 @@ pub mod pg;
 pub mod progress;
 #[cfg(feature = "postgres")]
 pub mod restore;
+#[cfg(feature = "postgres")]
+pub mod selection;
 pub mod sql;
 
 #[cfg(feature = "postgres")]

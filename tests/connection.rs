@@ -332,7 +332,7 @@ fn a_snapshot_is_younger_than_its_locks(server: &Server) -> TestResult {
             .await
             .unwrap();
         let short = SnapshotOptions { lock_wait_timeout: Duration::from_millis(200) };
-        let error = Snapshot::take(&config, &short).await.err().unwrap();
+        let error = Snapshot::take(&config, &short, None).await.err().unwrap();
         let blocked_by = [changing.pid()];
         assert!(
             matches!(&error, Error::LockTimeout { blockers, .. } if blockers == &blocked_by),
@@ -343,7 +343,7 @@ fn a_snapshot_is_younger_than_its_locks(server: &Server) -> TestResult {
             changing.batch("COMMIT").await.unwrap();
         };
         let patient = SnapshotOptions { lock_wait_timeout: Duration::from_secs(30) };
-        let (snapshot, ()) = tokio::join!(Snapshot::take(&config, &patient), commit);
+        let (snapshot, ()) = tokio::join!(Snapshot::take(&config, &patient, None), commit);
         let snapshot = snapshot.unwrap();
         assert_eq!(snapshot.locked().len(), 3);
         let session = snapshot.join(&config).await.unwrap();

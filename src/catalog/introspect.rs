@@ -11,27 +11,90 @@ use super::kinds::{KINDS, Query};
 use super::{Error, Inventory, Results, Row, Value};
 use crate::pg::Session;
 
-/// Everything that is in the session's database.
+/// What is read where not everything is dumped.
+pub struct Scope<'a> {
+    /// Whether the value of a sequence is read, by schema, name, and whether it belongs to an extension's configuration. Those of
+    /// a table that is locked are, whatever it says.
+    pub reads_sequence: &'a (dyn Fn(&str, &str, bool) -> bool + Sync),
+}
+
+/// Everything that is in the session's database, or with a `scope` at least what is in that.
 ///
 /// `locked` are the relations under ACCESS SHARE: definitions come from functions that look past the snapshot, so that a
-/// table that is not locked could change under them.
+/// table that is not locked could change under them. With a scope, tables that are not locked come without what belongs to them.
 ///
 /// # Errors
 ///
-/// [`Error::Server`] if a query fails, [`Error::Row`] if its result is not what is known of the catalog, and
+/// [`Error::Server`] if a query fails, [`Error::Row`] if its result is not what is known of the catalog, and without a scope
 /// [`Error::Unlocked`].
-pub async fn introspect(session: &Session, locked: &BTreeSet<u32>) -> Result<Inventory, Error> {
+pub async fn introspect(
+    session: &Session,
+    locked: &BTreeSet<u32>,
+    scope: Option<&Scope<'_>>,
+) -> Result<Inventory, Error> {
     let version = session.version();
     let queries: Vec<Query> =
         KINDS.iter().flat_map(|kind| (kind.queries)(version)).chain(inventory::queries(version)).collect();
     let mut results = Results::default();
     ask(session, queries, &mut results).await?;
+    if let Some(scope) = scope {
+        narrow(&mut results, locked, scope)?;
+    }
     let mut follow_ups = Vec::new();
     for follow_up in KINDS.iter().filter_map(|kind| kind.follow_up) {
         follow_ups.extend(follow_up(&results)?);
     }
     ask(session, follow_ups, &mut results).await?;
     inventory::inventory(&results, version, locked)
+}
+
+/// Parts of tables that go by the table's OID. Other parts have it beside their own.
+const NAMESAKES: [&str; 3] = ["table_data", "table_attach", "row_security"];
+
+/// Takes out what a scope leaves out and may not be read: parts of tables that are not locked, and values of sequences.
+fn narrow(results: &mut Results, locked: &BTreeSet<u32>, scope: &Scope<'_>) -> Result<(), Error> {
+    let mut unlocked = BTreeSet::new();
+    let mut locked_names = BTreeSet::new();
+    for row in results.rows("table").iter() {
+        let oid = row.oid("oid")?;
+        if locked.contains(&oid) {
+            locked_names.insert((row.text("schema")?.to_owned(), row.text("name")?.to_owned()));
+        } else if row.text("relkind")? != "f" {
+            unlocked.insert(oid);
+        }
+    }
+    let mut owned = BTreeSet::new();
+    for row in results.rows("sequence_owned_by") {
+        if locked.contains(&row.oid("table_oid")?) {
+            owned.insert(row.oid("oid")?);
+        }
+    }
+    for row in results.rows("sequence") {
+        if let (Some(schema), Some(name)) = (row.opt_text("table_schema")?, row.opt_text("table_name")?)
+            && locked_names.contains(&(schema.to_owned(), name.to_owned()))
+        {
+            owned.insert(row.oid("oid")?);
+        }
+    }
+    results.retain(|query, row| {
+        // Only parts of relations have this column. A sequence can be wanted without its table.
+        if query == "sequence_owned_by" {
+            return Ok(true);
+        }
+        if let Ok(table) = row.oid("table_oid") {
+            return Ok(!unlocked.contains(&table));
+        }
+        if NAMESAKES.contains(&query) {
+            return Ok(!unlocked.contains(&row.oid("oid")?));
+        }
+        if query == "sequence_set" {
+            let (schema, name) = (row.text("schema")?, row.text("name")?);
+            let is_read = owned.contains(&row.oid("oid")?)
+                || (scope.reads_sequence)(schema, name, row.bool("of_configuration")?);
+            return Ok(is_read);
+        }
+        Ok(true)
+    })
 }
 
 /// Runs the queries; the connection pipelines them.

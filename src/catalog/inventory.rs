@@ -28,6 +28,9 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
                          'TimeZone', 'DateStyle', 'IntervalStyle', 'default_toast_compression',
                          'default_text_search_config', 'block_size', 'data_checksums')
         UNION ALL
+        SELECT s.name, pg_catalog.replace(s.reset_val, '\"$user\"', pg_catalog.quote_ident(session_user))
+        FROM pg_catalog.pg_settings s WHERE s.name = 'search_path'
+        UNION ALL
         SELECT v.name, v.setting
         FROM pg_catalog.pg_database d
         CROSS JOIN LATERAL (VALUES ('lc_collate', d.datcollate::text), ('lc_ctype', d.datctype::text)) v (name, setting)

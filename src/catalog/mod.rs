@@ -18,7 +18,7 @@ mod transfer;
 mod uncovered;
 
 pub use error::Error;
-pub use introspect::introspect;
+pub use introspect::{Scope, introspect};
 pub use object::{
     Attribute, Draft, Inventory, Item, Lock, Object, ObjectId, Pass, Piece, Relation, Repair, Section, Shape,
     Statement, ValueKind,

@@ -105,6 +105,18 @@ impl Results {
         self.0.entry(query).or_default().extend(rows);
     }
 
+    /// Keeps the rows, given with the name of their query, of which `keeps` says so.
+    pub(super) fn retain(&mut self, keeps: impl Fn(&str, &Row) -> Result<bool, Error>) -> Result<(), Error> {
+        for (query, rows) in &mut self.0 {
+            for row in std::mem::take(rows) {
+                if keeps(query, &row)? {
+                    rows.push(row);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of a query; none when the query was not asked.
     pub fn rows(&self, query: &str) -> &[Row] {
         self.0.get(query).map_or(&[], Vec::as_slice)

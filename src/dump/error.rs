@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{archive, catalog, copy_rows, pg};
+use crate::{archive, catalog, copy_rows, pg, selection};
 
 /// An error of a dump. After one, nothing stands under the archive's name that was not there before.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum Error {
     /// The catalog could not be read.
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
+    /// The selection cannot be followed.
+    #[error(transparent)]
+    Selection(#[from] selection::Error),
     /// A table's rows could not be read.
     #[error("dumping table {table}: {source}")]
     Table {

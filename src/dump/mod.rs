@@ -12,7 +12,7 @@ mod publish;
 mod worker;
 mod writer;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,8 +27,9 @@ pub use options::{DumpOptions, Output};
 
 use crate::archive::{self, ArchiveId, Header, Source, Stats};
 use crate::catalog::{self, Inventory};
-use crate::pg::{self, CancelHandle, ConnectConfig, Snapshot, SnapshotOptions};
+use crate::pg::{self, CancelHandle, Candidate, ConnectConfig, Snapshot, SnapshotOptions, Wanted};
 use crate::progress::{Event, Monitor};
+use crate::selection::{Choice, Selection};
 use budget::Budget;
 use encode::EncoderPool;
 use publish::{Unpublished, storage};
@@ -59,7 +60,11 @@ pub struct DumpSummary {
     pub elapsed: Duration,
     /// Tables whose rows travelled as text, each with the reason.
     pub text_tables: Vec<(String, String)>,
-    /// What the database holds and the archive does not.
+    /// What connects something selected with something that is not, and is left out for that.
+    pub left_out: Vec<String>,
+    /// What selected objects need and the archive does not hold, because it is not selected.
+    pub needs_outside: Vec<String>,
+    /// What the database holds and the archive does not, though it is selected.
     pub uncovered: Vec<String>,
 }
 
@@ -119,17 +124,31 @@ async fn write_archive(
 ) -> Result<DumpSummary, Error> {
     let step = |text: &str| monitor.report(Event::Step(text.to_owned()));
     step("locking tables and taking the snapshot");
-    let mut snapshot =
-        Snapshot::take(config, &SnapshotOptions { lock_wait_timeout: options.lock_wait_timeout }).await?;
+    let selection = &options.selection;
+    let wants_table = |table: &Candidate, path: &[String]| {
+        let names: Vec<_> =
+            table.names.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).collect();
+        selection.wants_table(&names, table.extension.as_deref(), path)
+    };
+    let some: Option<&Wanted> = if selection.is_partial() { Some(&wants_table) } else { None };
+    let locking = SnapshotOptions { lock_wait_timeout: options.lock_wait_timeout };
+    let mut snapshot = Snapshot::take(config, &locking, some).await?;
     locked(cancels).push(snapshot.leader().cancel_handle());
     step("reading the catalog");
-    let inventory = catalog::introspect(snapshot.leader(), snapshot.locked()).await?;
-    let source = source(&snapshot, &inventory).await?;
+    let inventory = introspect(&snapshot, selection).await?;
+    let source = source(&snapshot, &inventory, selection).await?;
     let encoding = snapshot.leader().server_encoding().to_owned();
     snapshot.set_leader_encoding(&encoding).await?;
     let splittable = snapshot.leader().version().major() >= 14;
     let header = Header::new(ArchiveId::random()?, source.snapshot_time);
-    let (catalog, relations) = convert::catalog(source, inventory);
+    let oids: Vec<u32> = inventory.objects.iter().map(|object| object.id.oid).collect();
+    let (catalog, mut relations) = convert::catalog(source, inventory);
+    let choice = selection.choose(&catalog)?;
+    refuse_unlocked(&catalog, &choice, &oids, snapshot.locked())?;
+    let needs_outside = needs_outside(&catalog, &choice);
+    let (catalog, numbers) = selection.prune(catalog, &choice);
+    let mut by_number: Vec<_> = relations.into_iter().map(Some).collect();
+    relations = numbers.iter().filter_map(|number| by_number[*number as usize].take()).collect();
     let catalog = Arc::new(catalog);
     let measures: Vec<plan::Measure> = relations
         .iter()
@@ -181,8 +200,58 @@ async fn write_archive(
         bytes_out: stats.file_bytes,
         elapsed: Duration::ZERO,
         text_tables: text_tables(&catalog),
+        left_out: choice.left_out,
+        needs_outside,
         uncovered: catalog.source.uncovered.clone(),
     })
+}
+
+/// Reads the catalog; where only a part is wanted, without asking for what a role may not be allowed to read in others.
+async fn introspect(snapshot: &Snapshot, selection: &Selection) -> Result<Inventory, Error> {
+    let (leader, locked) = (snapshot.leader(), snapshot.locked());
+    if !selection.is_partial() {
+        return Ok(catalog::introspect(leader, locked, None).await?);
+    }
+    let path = snapshot.search_path();
+    let reads_sequence = |schema: &str, name: &str, of_configuration: bool| {
+        let options = selection.options();
+        !options.schema_only
+            && ((of_configuration && !options.extensions.is_empty())
+                || selection.wants_table(&[(schema, name)], None, path))
+    };
+    Ok(catalog::introspect(leader, locked, Some(&catalog::Scope { reads_sequence: &reads_sequence })).await?)
+}
+
+/// The definition of a table is only sound under its lock: which tables are wanted has been decided twice.
+fn refuse_unlocked(
+    catalog: &archive::Catalog,
+    choice: &Choice,
+    oids: &[u32],
+    locked: &BTreeSet<u32>,
+) -> Result<(), Error> {
+    for (place, entry) in catalog.entries.iter().enumerate() {
+        if entry.kind == "TABLE" && choice.selects(place) && !locked.contains(&oids[place]) {
+            return Err(catalog::Error::Unlocked { relation: entry.qualified_name() }.into());
+        }
+    }
+    Ok(())
+}
+
+/// A sentence for each thing that selected objects need and that is not selected. Not told of schemas: where tables are selected
+/// by name, these never come along.
+fn needs_outside(catalog: &archive::Catalog, choice: &Choice) -> Vec<String> {
+    let mut needed: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (need, by) in choice.missing_needs(catalog) {
+        if !choice.selects(need) && catalog.entries[need].kind != "SCHEMA" {
+            needed.entry(need).or_default().push(by);
+        }
+    }
+    let sentence = |(need, by): (usize, Vec<usize>)| {
+        let first = by.first().map_or_else(String::new, |by| catalog.entries[*by].label());
+        let others = if by.len() > 1 { format!(" and {} more", by.len() - 1) } else { String::new() };
+        format!("{}, by {first}{others}", catalog.entries[need].label())
+    };
+    needed.into_iter().map(sentence).collect()
 }
 
 /// When the writer fails, the workers fail for want of it; when they fail, the writer is left without its last message.
@@ -242,7 +311,7 @@ impl Drop for StopWhenDropped {
 }
 
 /// What the archive says of where it comes from.
-async fn source(snapshot: &Snapshot, inventory: &Inventory) -> Result<Source, Error> {
+async fn source(snapshot: &Snapshot, inventory: &Inventory, selection: &Selection) -> Result<Source, Error> {
     let leader = snapshot.leader();
     let rows = leader
         .query(
@@ -280,6 +349,18 @@ async fn source(snapshot: &Snapshot, inventory: &Inventory) -> Result<Source, Er
         roles: inventory.roles.clone(),
         policy_roles: inventory.policy_roles.clone(),
         settings: inventory.settings.clone(),
-        uncovered: inventory.uncovered.clone(),
+        uncovered: inventory.uncovered.iter().filter(|line| concerns(selection, line)).cloned().collect(),
     })
+}
+
+/// Whether a selection is about what a line of the catalog's list of uncovered things names.
+fn concerns(selection: &Selection, line: &str) -> bool {
+    let options = selection.options();
+    if line.starts_with("subscription ") {
+        selection.is_everything() && !options.no_subscriptions && !options.data_only
+    } else if line.ends_with(" large objects") {
+        selection.is_everything() && !options.no_large_objects && !options.schema_only
+    } else {
+        true
+    }
 }

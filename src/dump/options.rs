@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::selection::Selection;
+
 /// Where an archive goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -44,6 +46,8 @@ pub struct DumpOptions {
     pub split_above: u64,
     /// How long to wait for a table lock.
     pub lock_wait_timeout: Duration,
+    /// What of the database is dumped.
+    pub selection: Selection,
 }
 
 impl DumpOptions {

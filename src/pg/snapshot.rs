@@ -16,9 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::config::ConnectConfig;
-use super::session::Session;
+use super::session::{Session, column};
 use super::settings::Purpose;
 use super::{Error, Result};
+use crate::sql;
 
 /// How to take a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,19 @@ pub struct SnapshotOptions {
     pub lock_wait_timeout: Duration,
 }
 
-/// A snapshot that is kept open, and locks on all tables in it.
+/// A table, for who decides whether it is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Schemas and names: its own, then those of the partitioned tables that it is a part of.
+    pub names: Vec<(String, String)>,
+    /// The extension that makes it.
+    pub extension: Option<String>,
+}
+
+/// Which tables are wanted: a decision about each, given the schemas in which this user finds names without one.
+pub type Wanted<'a> = dyn Fn(&Candidate, &[String]) -> bool + Sync + 'a;
+
+/// A snapshot that is kept open, and locks on the wanted tables in it.
 pub struct Snapshot {
     exported: Exported,
     leader: Session,
@@ -38,12 +51,16 @@ struct Exported {
     id: String,
     time: i64,
     locked: BTreeSet<u32>,
+    search_path: Vec<String>,
 }
 
 /// The two sessions that find a consistent moment.
 struct Search<'a> {
     leader: &'a Session,
     scout: &'a Session,
+    /// None stands for all tables.
+    wanted: Option<&'a Wanted<'a>>,
+    search_path: Vec<String>,
     lock_timeout_ms: u128,
 }
 
@@ -69,6 +86,34 @@ const LIST: &str = "\
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
     ORDER BY c.oid";
 
+/// The same tables, each with what decides whether it is wanted.
+const CANDIDATES: &str = "\
+    SELECT c.oid, c.relkind = 'r' AS is_table, c.relfilenode AS file, \
+           pg_catalog.pg_relation_filenode(c.oid) AS file_now, \
+           pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, \
+           n.nspname AS schema, c.relname, a.schemas AS above_schemas, a.names AS above_names, e.extname AS extension \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid \
+      AND d.objsubid = 0 AND d.deptype = 'e' \
+    LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid \
+    LEFT JOIN LATERAL ( \
+        WITH RECURSIVE above (oid, height) AS ( \
+            SELECT i.inhparent, 1 FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid AND c.relispartition \
+            UNION ALL \
+            SELECT i.inhparent, b.height + 1 FROM above b JOIN pg_catalog.pg_class p ON p.oid = b.oid AND p.relispartition \
+            JOIN pg_catalog.pg_inherits i ON i.inhrelid = b.oid) \
+        SELECT pg_catalog.array_agg(m.nspname::text ORDER BY b.height) AS schemas, \
+               pg_catalog.array_agg(p.relname::text ORDER BY b.height) AS names \
+        FROM above b JOIN pg_catalog.pg_class p ON p.oid = b.oid JOIN pg_catalog.pg_namespace m ON m.oid = p.relnamespace \
+    ) a ON true \
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
+    ORDER BY c.oid";
+
+/// Where names without a schema are looked for, as the database and the user have it set: this session has an empty path.
+const SEARCH_PATH: &str = "\
+    SELECT s.reset_val AS path, session_user::text AS \"user\" FROM pg_catalog.pg_settings s WHERE s.name = 'search_path'";
+
 struct Relation {
     oid: u32,
     is_table: bool,
@@ -91,18 +136,24 @@ impl From<Error> for Trouble {
 }
 
 impl Snapshot {
-    /// Locks all tables, then takes and exports a snapshot.
+    /// Locks the wanted tables, then takes and exports a snapshot. Without `wanted` these are all tables.
     ///
     /// # Errors
     ///
     /// [`Error::LockTimeout`] when somebody holds a table for too long, [`Error::Snapshot`] when tables kept changing
     /// or may not be read, and what [`Session::connect`] reports.
-    pub async fn take(config: &ConnectConfig, options: &SnapshotOptions) -> Result<Self> {
+    pub async fn take(
+        config: &ConnectConfig,
+        options: &SnapshotOptions,
+        wanted: Option<&Wanted<'_>>,
+    ) -> Result<Self> {
         let leader = Session::connect(config, Purpose::Dump, APPLICATION).await?;
         let scout = Session::connect(config, Purpose::Dump, APPLICATION).await?;
         let search = Search {
             leader: &leader,
             scout: &scout,
+            wanted,
+            search_path: search_path(&scout).await?,
             // The server's limit is that of a 32-bit integer.
             lock_timeout_ms: options.lock_wait_timeout.as_millis().min(i32::MAX as u128),
         };
@@ -148,10 +199,16 @@ impl Snapshot {
         self.leader.set_client_encoding(encoding).await
     }
 
-    /// OIDs of the ordinary and partitioned tables that are locked in ACCESS SHARE mode.
+    /// OIDs of the ordinary and partitioned tables that are locked in ACCESS SHARE mode: the wanted ones.
     #[must_use]
     pub fn locked(&self) -> &BTreeSet<u32> {
         &self.exported.locked
+    }
+
+    /// The schemas in which this user finds names without one, as the database and the user have it set.
+    #[must_use]
+    pub fn search_path(&self) -> &[String] {
+        &self.exported.search_path
     }
 
     /// The moment of the snapshot by the server's clock, in microseconds since 1970, UTC.
@@ -223,19 +280,37 @@ impl Search<'_> {
             return Err(malformed_export().into());
         }
         let time = row.try_get("time").map_err(|_| malformed_export())?;
-        let seen = list(self.leader).await?;
+        let seen = self.list(self.leader).await?;
         let late: Vec<&Relation> = seen.iter().filter(|relation| !listed.contains(&relation.oid)).collect();
         if !self.lock(&late).await? {
             return Err(Trouble::Changed("a table was dropped while it was being locked".to_owned()));
         }
-        Ok(Exported { id, time, locked: self.check(seen).await? })
+        Ok(Exported { id, time, locked: self.check(seen).await?, search_path: self.search_path.clone() })
+    }
+
+    /// The wanted tables, as the transaction of the asking session sees them.
+    async fn list(&self, session: &Session) -> Result<Vec<Relation>> {
+        const WHAT: &str = "listing the tables";
+        let failed = |error| Error::working(WHAT, None, &error);
+        let rows = session.query(WHAT, if self.wanted.is_some() { CANDIDATES } else { LIST }, &[]).await?;
+        let mut relations = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let is_wanted = match self.wanted {
+                Some(wanted) => wanted(&candidate(row).map_err(failed)?, &self.search_path),
+                None => true,
+            };
+            if is_wanted {
+                relations.push(relation(row).map_err(failed)?);
+            }
+        }
+        Ok(relations)
     }
 
     /// Locks tables until none is left unlocked. The OIDs that were listed.
     async fn lock_all(&self) -> Result<BTreeSet<u32>, Trouble> {
         let mut done = BTreeSet::new();
         for _ in 0..ROUNDS {
-            let relations = list(self.scout).await?;
+            let relations = self.list(self.scout).await?;
             let missing: Vec<&Relation> =
                 relations.iter().filter(|relation| !done.contains(&relation.oid)).collect();
             if missing.is_empty() {
@@ -275,7 +350,7 @@ impl Search<'_> {
                     self.leader.batch("ROLLBACK TO SAVEPOINT batch; RELEASE SAVEPOINT batch").await?;
                     return Ok(false);
                 }
-                Err(error) => return Err(self.explain(error, batch).await),
+                Err(error) => return Err(self.explain(error, batch, rest).await),
             }
             rest = after;
         }
@@ -301,7 +376,7 @@ impl Search<'_> {
             .map_err(|_| malformed("reading the locks"))?;
         // Read committed: what the names mean at this moment, under the locks.
         let now: BTreeMap<u32, Relation> =
-            list(self.scout).await?.into_iter().map(|relation| (relation.oid, relation)).collect();
+            self.list(self.scout).await?.into_iter().map(|relation| (relation.oid, relation)).collect();
         let mut locked = BTreeSet::new();
         for relation in seen {
             let change = match now.get(&relation.oid) {
@@ -325,12 +400,13 @@ impl Search<'_> {
         Ok(locked)
     }
 
-    /// A failed LOCK, with the names of the tables it was about.
-    async fn explain(&self, error: Error, batch: &[&Relation]) -> Error {
-        let oids: Vec<u32> = batch.iter().map(|relation| relation.oid).collect();
+    /// A failed LOCK, with the names of the tables it was about; `rest` are those that were still to be locked.
+    async fn explain(&self, error: Error, batch: &[&Relation], rest: &[&Relation]) -> Error {
+        let oids =
+            |relations: &[&Relation]| relations.iter().map(|relation| relation.oid).collect::<Vec<u32>>();
         match error.sqlstate() {
             Some("55P03") => {
-                let (names, blockers) = self.blockers(&oids).await;
+                let (names, blockers) = self.blockers(&oids(batch)).await;
                 Error::LockTimeout {
                     what: "locking tables".to_owned(),
                     relation: if names.is_empty() { batch_text(batch) } else { names.join(", ") },
@@ -339,7 +415,7 @@ impl Search<'_> {
                 }
             }
             Some("42501") => {
-                let names = self.unreadable().await;
+                let names = self.unreadable(&oids(rest)).await;
                 Error::Denied {
                     relations: if names.is_empty() { error.to_string() } else { names.join(", ") },
                 }
@@ -378,18 +454,18 @@ impl Search<'_> {
         (names, blockers)
     }
 
-    /// All tables that this user may not read.
-    async fn unreadable(&self) -> Vec<String> {
+    /// Those of the tables that this user may not read.
+    async fn unreadable(&self, oids: &[u32]) -> Vec<String> {
         let rows = self
             .scout
             .query(
                 "finding out which tables may not be read",
                 &format!(
                     "SELECT l.name FROM ({LIST}) l JOIN pg_catalog.pg_class c ON c.oid = l.oid \
-                     WHERE NOT pg_catalog.has_table_privilege(l.oid, 'SELECT') \
-                        OR NOT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')"
+                     WHERE l.oid = ANY ($1) AND (NOT pg_catalog.has_table_privilege(l.oid, 'SELECT') \
+                        OR NOT pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'))"
                 ),
-                &[],
+                &[&oids],
             )
             .await
             .unwrap_or_default();
@@ -405,21 +481,31 @@ fn batch_text(batch: &[&Relation]) -> String {
     }
 }
 
-async fn list(session: &Session) -> Result<Vec<Relation>> {
-    const WHAT: &str = "listing the tables";
-    let rows = session.query(WHAT, LIST, &[]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Relation {
-                oid: row.try_get("oid")?,
-                is_table: row.try_get("is_table")?,
-                file: row.try_get("file")?,
-                file_now: row.try_get("file_now")?,
-                name: row.try_get("name")?,
-            })
-        })
-        .collect::<std::result::Result<_, tokio_postgres::Error>>()
-        .map_err(|error| Error::working(WHAT, None, &error))
+/// The schemas in which this user finds names without one.
+async fn search_path(session: &Session) -> Result<Vec<String>> {
+    let rows = session.query("reading the search path", SEARCH_PATH, &[]).await?;
+    let Some(row) = rows.first() else { return Ok(Vec::new()) };
+    let (path, user): (String, String) = (column(row, "path")?, column(row, "user")?);
+    let names = sql::identifiers(&path).into_iter();
+    Ok(names.map(|name| if name == "$user" { user.clone() } else { name }).collect())
+}
+
+fn candidate(row: &tokio_postgres::Row) -> std::result::Result<Candidate, tokio_postgres::Error> {
+    let mut names = vec![(row.try_get("schema")?, row.try_get("relname")?)];
+    let schemas: Option<Vec<String>> = row.try_get("above_schemas")?;
+    let above: Option<Vec<String>> = row.try_get("above_names")?;
+    names.extend(schemas.unwrap_or_default().into_iter().zip(above.unwrap_or_default()));
+    Ok(Candidate { names, extension: row.try_get("extension")? })
+}
+
+fn relation(row: &tokio_postgres::Row) -> std::result::Result<Relation, tokio_postgres::Error> {
+    Ok(Relation {
+        oid: row.try_get("oid")?,
+        is_table: row.try_get("is_table")?,
+        file: row.try_get("file")?,
+        file_now: row.try_get("file_now")?,
+        name: row.try_get("name")?,
+    })
 }
 
 fn malformed(what: &str) -> Error {

@@ -1,6 +1,6 @@
 //! What can go wrong in a restore.
 
-use crate::{archive, copy_rows, pg};
+use crate::{archive, copy_rows, pg, selection};
 
 /// An error of a restore.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum Error {
     /// The connection or one of our own queries failed.
     #[error(transparent)]
     Server(#[from] pg::Error),
+    /// The selection cannot be followed.
+    #[error(transparent)]
+    Selection(#[from] selection::Error),
     /// The archive is damaged.
     #[error("reading the archive: {0}")]
     Archive(#[from] archive::Error),

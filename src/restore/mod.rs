@@ -10,6 +10,7 @@ mod pipe;
 mod plan;
 mod preflight;
 mod schedule;
+mod target;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -23,12 +24,13 @@ pub use error::Error;
 pub use options::{Blocks, RestoreOptions};
 
 use crate::archive::check::{self, Depth};
-use crate::archive::{Archive, Catalog, Entry, Index, Pass, SequentialReader};
+use crate::archive::{Archive, Catalog, Entry, Index, SequentialReader, Table, TableIndex};
 use crate::pg::{self, CancelHandle, ConnectConfig, Purpose, Session};
 use crate::progress::{Event, Monitor};
+use crate::selection::{Choice, Options, references};
 use crate::sql;
 use pipe::Pipe;
-use plan::{Action, Rows, Task};
+use plan::{Action, References, Rows, Task};
 use schedule::Schedule;
 
 /// How often a statement that the server sacrificed to break a deadlock is tried.
@@ -58,6 +60,8 @@ pub struct RestoreSummary {
     pub needs_analyze: bool,
     /// Entries that lost rows have kept from being restored, each with the reason.
     pub not_restored: Vec<String>,
+    /// What of the archive was left out although it belongs to something selected, each with the reason.
+    pub left_out: Vec<String>,
     /// What the source held and the archive does not.
     pub uncovered: Vec<String>,
     /// Wall-clock time.
@@ -81,11 +85,9 @@ enum Source {
 /// What all workers share.
 struct Shared {
     catalog: Arc<Catalog>,
+    choice: Choice,
     options: RestoreOptions,
     monitor: Arc<dyn Monitor>,
-    cancels: Cancels,
-    /// Whether the target can take planner statistics.
-    takes_statistics: bool,
     /// Entries that could not be restored for want of lost rows.
     left_out: Mutex<LeftOut>,
 }
@@ -100,13 +102,13 @@ struct LeftOut {
 /// Ends the statements of all sessions.
 type Cancels = Arc<Mutex<Vec<CancelHandle>>>;
 
-impl Shared {
-    async fn connect(&self, config: &ConnectConfig) -> Result<Session, Error> {
-        let session = Session::connect(config, Purpose::Restore, "pgsnap").await?;
-        self.cancels.lock().unwrap_or_else(PoisonError::into_inner).push(session.cancel_handle());
-        Ok(session)
-    }
+async fn connect(config: &ConnectConfig, cancels: &Cancels) -> Result<Session, Error> {
+    let session = Session::connect(config, Purpose::Restore, "pgsnap").await?;
+    cancels.lock().unwrap_or_else(PoisonError::into_inner).push(session.cancel_handle());
+    Ok(session)
+}
 
+impl Shared {
     fn left_out(&self) -> MutexGuard<'_, LeftOut> {
         self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,10 +119,17 @@ impl Shared {
             && error.sqlstate().is_some_and(|state| state.starts_with(INTEGRITY_CONSTRAINT))
     }
 
-    /// Whether an entry is restored: the options let it through, and the target knows what it is.
+    /// Whether an entry of the catalog is restored.
     fn wants(&self, entry: &Entry) -> bool {
-        (self.options.privileges || entry.pass != Pass::Acl)
-            && (self.takes_statistics || entry.kind != STATISTICS_DATA)
+        self.choice.contains(entry.id as usize - 1)
+    }
+
+    /// Whether the rows of the table with this number are loaded.
+    fn loads(&self, number: u32) -> bool {
+        self.catalog
+            .tables
+            .get(number as usize)
+            .is_some_and(|table| self.choice.contains(table.entry as usize - 1))
     }
 
     fn step(&self, step: &str) {
@@ -166,17 +175,25 @@ pub async fn run(
     };
     let restored = || shared.catalog.entries.iter().filter(|entry| shared.wants(entry));
     let not_restored = std::mem::take(&mut shared.left_out().reasons);
+    let loaded = loaded(&shared, &index);
     Ok(RestoreSummary {
         objects: restored().count() - not_restored.len(),
-        tables: index.tables.len(),
-        rows: index.rows,
-        bytes: index.raw_bytes,
+        tables: loaded.clone().count(),
+        rows: loaded.clone().map(|table| table.rows).sum(),
+        bytes: loaded.clone().map(|table| table.raw_bytes).sum(),
         verified: options.verify,
-        needs_analyze: index.rows > 0 && !restored().any(|entry| entry.kind == STATISTICS_DATA),
+        needs_analyze: loaded.clone().any(|table| table.rows > 0)
+            && !restored().any(|entry| entry.kind == STATISTICS_DATA),
         not_restored,
+        left_out: shared.choice.left_out.clone(),
         uncovered: shared.catalog.source.uncovered.clone(),
         elapsed: started.elapsed(),
     })
+}
+
+/// What the index says of the tables that are loaded.
+fn loaded<'a>(shared: &'a Shared, index: &'a Index) -> impl Iterator<Item = &'a TableIndex> + Clone {
+    (0u32..).zip(&index.tables).filter(|(number, _)| shared.loads(*number)).map(|(_, table)| table)
 }
 
 /// What is ready when the first change may be made.
@@ -213,21 +230,21 @@ async fn check(
             (Source::Pipe(Box::new(pipe)), catalog)
         }
     };
-    let mut shared = Shared {
-        catalog,
-        options: options.clone(),
-        monitor,
-        cancels: Arc::clone(cancels),
-        takes_statistics: false,
-        left_out: Mutex::default(),
-    };
-    shared.step("checking the target");
-    let session = shared.connect(config).await?;
-    shared.takes_statistics = session.version().major() >= TAKES_STATISTICS;
-    preflight::check(&session, &shared.catalog, options).await?;
+    let mut choice = options.selection.choose(&catalog)?;
+    let catalog = with_selected_roots(catalog, &choice);
+    step("checking the target");
+    let from_pipe = matches!(source, Source::Pipe(_));
+    let session = connect(config, cancels).await?;
+    preflight::check(&session, &catalog, options, &mut choice, from_pipe).await?;
+    if session.version().major() < TAKES_STATISTICS {
+        let statistics =
+            catalog.entries.iter().enumerate().filter(|(_, entry)| entry.kind == STATISTICS_DATA);
+        statistics.for_each(|(place, _)| choice.leave_out(place));
+    }
+    let shared = Shared { catalog, choice, options: options.clone(), monitor, left_out: Mutex::default() };
     let mut workers = Vec::new();
     for _ in 0..options.jobs {
-        workers.push(shared.connect(config).await?);
+        workers.push(connect(config, cancels).await?);
     }
     Ok(Checked { shared: Arc::new(shared), source, session, workers })
 }
@@ -269,12 +286,17 @@ async fn restore(
             (None, Arc::new(index), Rows::Loaded)
         }
     };
-    let options = &shared.options;
-    let plan = plan::plan(&shared.catalog, &index, rows, options.verify, |entry| shared.wants(entry));
+    let verify = shared.options.verify;
+    let references = match plan::loads_into_existing(&shared.catalog, &|place| shared.choice.contains(place))
+    {
+        true => references(&shared.catalog, |_| true),
+        false => References::new(),
+    };
+    let plan = plan::plan(&shared.catalog, &index, rows, verify, &references, |entry| shared.wants(entry));
     match &archive {
         Some(_) => {
             shared.step("loading rows, building indexes and constraints");
-            shared.monitor.report(Event::Total(index.raw_bytes));
+            shared.monitor.report(Event::Total(loaded(shared, &index).map(|table| table.raw_bytes).sum()));
         }
         None => shared.step("building indexes and constraints"),
     }
@@ -287,6 +309,24 @@ async fn restore(
     session.batch("SET synchronous_commit = on").await?;
     session.batch("SELECT pg_catalog.pg_logical_emit_message(true, 'pgsnap', 'restored')").await?;
     Ok(index)
+}
+
+/// A table whose root is not selected is loaded by itself.
+fn with_selected_roots(catalog: Arc<Catalog>, choice: &Choice) -> Arc<Catalog> {
+    let tables = catalog.entries.iter().enumerate().filter(|(_, entry)| entry.kind == "TABLE");
+    let unselected: BTreeSet<(String, String)> = tables
+        .filter(|(place, _)| !choice.selects(*place))
+        .filter_map(|(_, entry)| Some((entry.schema.clone()?, entry.name.clone())))
+        .collect();
+    let is_root = |table: &Table| table.root.as_ref().is_some_and(|root| unselected.contains(root));
+    if !catalog.tables.iter().any(is_root) {
+        return catalog;
+    }
+    let mut catalog = Catalog::clone(&catalog);
+    for table in &mut catalog.tables {
+        table.root.take_if(|root| unselected.contains(root));
+    }
+    Arc::new(catalog)
 }
 
 async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {
@@ -322,7 +362,8 @@ async fn execute(shared: &Shared, session: &Session, place: usize) -> Result<(),
 /// Runs the statements of an entry.
 async fn execute_entry(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
     let failed = |source| Error::Statement { object: entry.label(), source };
-    if let Some(tablespace) = &entry.tablespace {
+    let Options { no_owner, no_tablespaces, .. } = shared.options.selection.options();
+    if let Some(tablespace) = entry.tablespace.as_ref().filter(|_| !no_tablespaces) {
         let statement = format!("SET default_tablespace = {}", sql::literal(tablespace));
         session.execute(&statement).await.map_err(failed)?;
     }
@@ -333,7 +374,7 @@ async fn execute_entry(shared: &Shared, session: &Session, entry: &Entry) -> Res
     for statement in &entry.create {
         execute_one(session, statement).await.map_err(failed)?;
     }
-    if let (true, Some(owned), Some(owner)) = (shared.options.owners, &entry.owned, &entry.owner) {
+    if let (false, Some(owned), Some(owner)) = (no_owner, &entry.owned, &entry.owner) {
         let statement = format!("ALTER {owned} OWNER TO {}", sql::ident(owner));
         execute_one(session, &statement).await.map_err(failed)?;
     }

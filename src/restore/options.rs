@@ -1,5 +1,7 @@
 //! What a restore is asked to do.
 
+use crate::selection::Selection;
+
 /// What is known of the blocks of the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blocks {
@@ -16,10 +18,8 @@ pub enum Blocks {
 pub struct RestoreOptions {
     /// How many workers, at least 1.
     pub jobs: usize,
-    /// Whether owners are restored; otherwise everything belongs to the role that restores.
-    pub owners: bool,
-    /// Whether ACLs and default privileges are restored.
-    pub privileges: bool,
+    /// What of the archive is restored. Without owners everything belongs to the role that restores.
+    pub selection: Selection,
     /// Whether rows are counted and digests compared after the load.
     pub verify: bool,
     /// What is known of the archive.

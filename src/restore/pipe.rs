@@ -105,7 +105,8 @@ struct Worker {
 }
 
 impl Worker {
-    /// Loads blocks until no more will come; a COPY for as many blocks of one table as come in a row.
+    /// Loads blocks until no more will come; a COPY for as many blocks of one table as come in a row. Those of tables that are
+    /// not wanted are only checked.
     async fn run(mut self, id: ArchiveId) -> Result<Session, Error> {
         let Worker { shared, contents, session, blocks } = &mut self;
         let catalog = &shared.catalog;
@@ -116,19 +117,26 @@ impl Worker {
         while let Some((block, _)) = &next {
             let number = block.info.table;
             let table = &catalog.tables[number as usize];
-            let mut copy = Copy::start(session, table, false).await?;
+            let mut copy = match shared.loads(number) {
+                true => Some(Copy::start(session, table, false).await?),
+                false => None,
+            };
             while let Some((block, share)) = next.take_if(|(block, _)| block.info.table == number) {
                 let mut rows = Vec::new();
                 let content = tokio::task::block_in_place(|| block.read(&mut decoder, table, &mut rows))?;
                 locked(contents).add(catalog, &block, content);
                 let bytes = rows.len() as u64;
-                copy.send(rows).await?;
-                copy.sent += u64::from(block.info.rows);
+                if let Some(copy) = &mut copy {
+                    copy.send(rows).await?;
+                    copy.sent += u64::from(block.info.rows);
+                    shared.monitor.report(Event::Advanced(bytes));
+                }
                 drop(share);
-                shared.monitor.report(Event::Advanced(bytes));
                 next = blocks.recv().await;
             }
-            copy.finish().await?;
+            if let Some(copy) = copy {
+                copy.finish().await?;
+            }
         }
         Ok(self.session)
     }

@@ -80,20 +80,25 @@ pub fn pre_data(catalog: &Catalog, wanted: impl Fn(&Entry) -> bool) -> Vec<usize
     entries.filter(|(_, entry)| first(entry) && wanted(entry)).map(|(place, _)| place).collect()
 }
 
-/// Makes the plan for the other entries that `wanted` lets through.
+/// Makes the plan for the other entries that `wanted` lets through. `references` are those of the tables that may have their
+/// foreign keys already; none when the restore makes them all.
 pub fn plan(
     catalog: &Catalog,
     index: &Index,
     rows: Rows,
     verify: bool,
+    references: &References,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Plan {
     let mut plan = Plan::default();
+    let wants = |place: usize| catalog.entries.get(place).is_some_and(&wanted);
     let mut builder = Builder {
         catalog,
         index,
         rows,
         verify,
+        wants: &wants,
+        references,
         tasks: Vec::new(),
         of_entry: BTreeMap::new(),
         data_of: data_of(catalog),
@@ -103,6 +108,7 @@ pub fn plan(
     let wanted = || catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry));
     let data = |entry: &Entry| (entry.pass, entry.section) == (Pass::Main, Section::Data);
     wanted().filter(|(_, entry)| data(entry)).for_each(|(place, entry)| builder.add(place, entry));
+    builder.follow_references();
     builder.join_partitions();
     for (place, entry) in wanted() {
         match (entry.pass, entry.section) {
@@ -114,6 +120,21 @@ pub fn plan(
     }
     plan.tasks = builder.tasks;
     plan
+}
+
+/// Places of entries with rows, each with those whose rows must be there before.
+pub type References = BTreeMap<usize, BTreeSet<usize>>;
+
+/// Whether rows go into a table that is there before the restore begins.
+pub fn loads_into_existing(catalog: &Catalog, wants: &dyn Fn(usize) -> bool) -> bool {
+    let mut entries = catalog.entries.iter().enumerate();
+    entries.any(|(place, entry)| entry.table.is_some() && wants(place) && !is_made(catalog, entry, wants))
+}
+
+/// Whether the table whose rows an entry holds is made by the same restore.
+fn is_made(catalog: &Catalog, entry: &Entry, wants: &dyn Fn(usize) -> bool) -> bool {
+    let mut own = relations(catalog, entry);
+    own.any(wants)
 }
 
 /// For the place of a table's entry, the place of the entry that holds its rows.
@@ -142,6 +163,10 @@ struct Builder<'a> {
     index: &'a Index,
     rows: Rows,
     verify: bool,
+    /// Whether the entry at a place is restored.
+    wants: &'a dyn Fn(usize) -> bool,
+    /// For entries with rows: those whose rows must be there before.
+    references: &'a References,
     tasks: Vec<Task>,
     /// The tasks that must have ended when something depends on the entry.
     of_entry: BTreeMap<usize, Vec<usize>>,
@@ -181,8 +206,11 @@ impl Builder<'_> {
         let Table { root, condition, .. } = &self.catalog.tables[table as usize];
         let after = self.after(entry);
         let own: Vec<usize> = relations(self.catalog, entry).collect();
-        let parts = self.parts(table);
-        let alone = parts.len() == 1 && root.is_none() && condition.is_none();
+        let is_made = is_made(self.catalog, entry, self.wants);
+        let refers_to_itself = self.references.get(&place).is_some_and(|before| before.contains(&place));
+        let parts = self.parts(table, is_made || !refers_to_itself);
+        // A table that was there before is not emptied.
+        let alone = parts.len() == 1 && root.is_none() && condition.is_none() && is_made;
         let mut loads = Vec::new();
         for blocks in parts {
             let weight = index.blocks[blocks.clone()].iter().map(|block| block.raw_len).sum();
@@ -211,6 +239,22 @@ impl Builder<'_> {
         }
     }
 
+    /// Rows wait for those that they refer to.
+    fn follow_references(&mut self) {
+        for (place, before) in self.references {
+            let before: BTreeSet<usize> = before
+                .iter()
+                .filter(|other| *other != place)
+                .flat_map(|other| self.of_entry.get(other).into_iter().flatten().copied())
+                .collect();
+            for task in self.of_entry.get(place).into_iter().flatten() {
+                let mut after: BTreeSet<usize> = self.tasks[*task].after.iter().copied().collect();
+                after.extend(&before);
+                self.tasks[*task].after = after.into_iter().collect();
+            }
+        }
+    }
+
     /// Rows that are loaded through a partitioned table may end up in any of its partitions: what waits for one waits for all,
     /// and they are read back together.
     fn join_partitions(&mut self) {
@@ -230,12 +274,12 @@ impl Builder<'_> {
     }
 
     /// The block ranges that are loaded by a task each: one for a small table or a single worker.
-    fn parts(&self, table: u32) -> Vec<std::ops::Range<usize>> {
+    fn parts(&self, table: u32, splittable: bool) -> Vec<std::ops::Range<usize>> {
         let Rows::InArchive { jobs } = self.rows else { return Vec::new() };
         let index = &self.index.tables[table as usize];
         let blocks = index.blocks.len();
         let wanted = usize::try_from(index.raw_bytes / LOAD_PART_BYTES).unwrap_or(usize::MAX).max(1);
-        let count = if jobs == 1 { 1 } else { wanted.min(blocks.max(1)) };
+        let count = if jobs == 1 || !splittable { 1 } else { wanted.min(blocks.max(1)) };
         (0..count).map(|part| blocks * part / count..blocks * (part + 1) / count).collect()
     }
 
@@ -335,7 +379,7 @@ mod tests {
     #[test]
     fn post_data_waits_for_the_rows_and_acls_come_last() {
         let (catalog, index) = example(100);
-        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, true, |_| true);
+        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, true, &References::new(), |_| true);
         assert_eq!(pre_data(&catalog, |_| true), [0]);
         assert_eq!((plan.acls, plan.last), (vec![4], vec![]));
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
@@ -350,7 +394,7 @@ mod tests {
     #[test]
     fn rows_that_are_loaded_are_read_back_and_waited_for_by_nobody() {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
-        let plan = plan(&catalog, &index, Rows::Loaded, true, |_| true);
+        let plan = plan(&catalog, &index, Rows::Loaded, true, &References::new(), |_| true);
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
         assert_eq!(actions, [&Action::Verify { table: 0 }, &Action::Execute(2), &Action::Execute(3)]);
         assert!(plan.tasks.iter().all(|task| task.after.is_empty()));
@@ -361,7 +405,7 @@ mod tests {
     fn a_large_table_is_loaded_in_parts_that_cover_every_block_once() {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
         for (jobs, parts) in [(1, 1), (4, 3)] {
-            let plan = plan(&catalog, &index, Rows::InArchive { jobs }, false, |_| true);
+            let plan = plan(&catalog, &index, Rows::InArchive { jobs }, false, &References::new(), |_| true);
             let mut next = 0;
             let mut loads = 0;
             for task in &plan.tasks {
@@ -379,7 +423,7 @@ mod tests {
     fn what_is_not_wanted_is_not_planned_and_not_waited_for() {
         let (catalog, index) = example(100);
         let wanted = |entry: &Entry| entry.table.is_none() && entry.kind != "ACL";
-        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 1 }, false, wanted);
+        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 1 }, false, &References::new(), wanted);
         assert_eq!(plan.tasks.len(), 2);
         assert!(plan.tasks.iter().all(|task| task.after.is_empty()) && plan.acls.is_empty());
     }

@@ -2,14 +2,39 @@
 
 use std::collections::BTreeSet;
 
+use super::target::{Fit, Target};
 use super::{Error, RestoreOptions};
-use crate::archive::{Catalog, Extension, Source};
+use crate::archive::{Catalog, Entry, Extension, Source};
 use crate::pg::{Session, column};
+use crate::selection::{Choice, Options, names_role};
+use crate::sql;
 
-/// Refuses a target that is not empty or that lacks something the archive needs.
-pub async fn check(session: &Session, catalog: &Catalog, options: &RestoreOptions) -> Result<(), Error> {
-    refuse_user_objects(session).await?;
+/// How many tables one statement looks into: far below what the server's stack allows for a UNION ALL.
+const TABLES_PER_QUERY: usize = 200;
+
+/// Refuses a target that is not empty or that lacks something the archive needs. A part of an archive goes into a target
+/// that holds objects, if they do not collide; what `choice` has beyond what that allows is taken out of it.
+pub async fn check(
+    session: &Session,
+    catalog: &Catalog,
+    options: &RestoreOptions,
+    choice: &mut Choice,
+    from_pipe: bool,
+) -> Result<(), Error> {
     let mut missing = Vec::new();
+    if choice.is_partial() {
+        let target = Target::read(session).await?;
+        let Fit { problems, existing } = target.fit(catalog, choice);
+        missing.extend(problems);
+        if options.verify {
+            missing.extend(tables_with_rows(session, catalog, &existing).await?);
+        }
+        if from_pipe {
+            missing.extend(target.foreign_keys_in_the_way(catalog, &existing));
+        }
+    } else {
+        refuse_user_objects(session).await?;
+    }
     let source = &catalog.source;
     let (from, to) = (source.server_version_num / 10000, session.version().major());
     if from > to {
@@ -20,9 +45,11 @@ pub async fn check(session: &Session, catalog: &Catalog, options: &RestoreOption
     if let Some(encoding) = other_encoding(session, &source.encoding) {
         missing.push(encoding);
     }
-    missing.extend(missing_extensions(session, catalog).await?);
-    missing.extend(missing_tablespaces(session, catalog).await?);
-    missing.extend(missing_roles(session, source, options).await?);
+    missing.extend(missing_extensions(session, catalog, choice).await?);
+    if !options.selection.options().no_tablespaces {
+        missing.extend(missing_tablespaces(session, catalog, choice).await?);
+    }
+    missing.extend(missing_roles(session, catalog, options, choice).await?);
     if missing.is_empty() { Ok(()) } else { Err(Error::Preflight { missing }) }
 }
 
@@ -79,8 +106,49 @@ async fn refuse_user_objects(session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-async fn missing_extensions(session: &Session, catalog: &Catalog) -> Result<Vec<String>, Error> {
-    let extensions = &catalog.source.extensions;
+/// The tables that hold rows already. Those that are appended to could not be compared with the archive.
+async fn tables_with_rows(
+    session: &Session,
+    catalog: &Catalog,
+    numbers: &BTreeSet<u32>,
+) -> Result<Vec<String>, Error> {
+    let read = |number: &u32| {
+        let table = &catalog.tables[*number as usize];
+        let relation = match &table.root {
+            Some((schema, name)) => sql::qualified(schema, name),
+            None => format!("ONLY {}", sql::qualified(&table.schema, &table.name)),
+        };
+        let condition = table.condition.as_deref().filter(|_| table.root.is_none()).unwrap_or_default();
+        let label = sql::literal(&table.label());
+        format!("SELECT {label} AS name WHERE EXISTS (SELECT FROM {relation} {condition})")
+    };
+    let reads: Vec<String> = numbers.iter().map(read).collect();
+    let mut sentences = Vec::new();
+    for batch in reads.chunks(TABLES_PER_QUERY) {
+        let rows = session.query("look for rows in the tables", &batch.join(" UNION ALL "), &[]).await?;
+        for row in rows {
+            let name: String = column(&row, "name")?;
+            sentences.push(format!(
+                "table {name} holds rows: empty it, or add to them without a comparison (--no-verify)"
+            ));
+        }
+    }
+    Ok(sentences)
+}
+
+async fn missing_extensions(
+    session: &Session,
+    catalog: &Catalog,
+    choice: &Choice,
+) -> Result<Vec<String>, Error> {
+    let unwanted = |extension: &&Extension| {
+        let is = |(place, entry): (usize, &Entry)| {
+            entry.kind == "EXTENSION" && entry.name == extension.name && !choice.contains(place)
+        };
+        catalog.entries.iter().enumerate().any(is)
+    };
+    let extensions: Vec<&Extension> =
+        catalog.source.extensions.iter().filter(|extension| !unwanted(extension)).collect();
     let names = extensions.iter().map(|extension| extension.name.as_str()).collect();
     let absent = absent(session, names, "pg_available_extensions", "name").await?;
     let sentence = |extension: &Extension| {
@@ -89,11 +157,15 @@ async fn missing_extensions(session: &Session, catalog: &Catalog) -> Result<Vec<
             "extension {name} (version {version} at the source) is not available: install it on the server"
         )
     };
-    Ok(extensions.iter().filter(|extension| absent.contains(&extension.name)).map(sentence).collect())
+    Ok(extensions.into_iter().filter(|extension| absent.contains(&extension.name)).map(sentence).collect())
 }
 
-async fn missing_tablespaces(session: &Session, catalog: &Catalog) -> Result<Vec<String>, Error> {
-    let named = catalog.entries.iter().filter_map(|entry| entry.tablespace.as_deref());
+async fn missing_tablespaces(
+    session: &Session,
+    catalog: &Catalog,
+    choice: &Choice,
+) -> Result<Vec<String>, Error> {
+    let named = chosen(catalog, choice).filter_map(|entry| entry.tablespace.as_deref());
     let absent =
         absent(session, named.filter(|name| !name.is_empty()).collect(), "pg_tablespace", "spcname").await?;
     Ok(absent.iter().map(|name| format!("tablespace {name} does not exist: create it")).collect())
@@ -101,12 +173,21 @@ async fn missing_tablespaces(session: &Session, catalog: &Catalog) -> Result<Vec
 
 async fn missing_roles(
     session: &Session,
-    source: &Source,
+    catalog: &Catalog,
     options: &RestoreOptions,
+    choice: &Choice,
 ) -> Result<Vec<String>, Error> {
-    let needed = needed_roles(source, options).iter().map(String::as_str).collect();
+    let source = &catalog.source;
+    let is_named =
+        |role: &&String| !choice.is_partial() || chosen(catalog, choice).any(|entry| names_role(entry, role));
+    let needed = needed_roles(source, options.selection.options()).iter();
+    let needed = needed.filter(is_named).map(String::as_str).collect();
     let absent = absent(session, needed, "pg_roles", "rolname").await?;
     Ok(absent.iter().map(|name| missing_role(source, name)).collect())
+}
+
+fn chosen<'a>(catalog: &'a Catalog, choice: &'a Choice) -> impl Iterator<Item = &'a Entry> {
+    catalog.entries.iter().enumerate().filter(|(place, _)| choice.contains(*place)).map(|(_, entry)| entry)
 }
 
 /// Which of the names are in no row of that column of the system catalog.
@@ -126,8 +207,8 @@ async fn absent(
 }
 
 /// The roles that statements of the restore will name.
-fn needed_roles<'a>(source: &'a Source, options: &RestoreOptions) -> &'a [String] {
-    if options.owners || options.privileges { &source.roles } else { &source.policy_roles }
+fn needed_roles<'a>(source: &'a Source, options: &Options) -> &'a [String] {
+    if options.no_owner && options.no_privileges { &source.policy_roles } else { &source.roles }
 }
 
 /// What to do about a role that does not exist. No option keeps policies from naming theirs.
@@ -141,7 +222,6 @@ fn missing_role(source: &Source, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Blocks;
     use super::*;
 
     fn source() -> Source {
@@ -151,14 +231,12 @@ mod tests {
 
     #[test]
     fn roles_of_policies_are_always_needed() {
-        let needed = |owners, privileges| {
-            let options =
-                RestoreOptions { jobs: 1, owners, privileges, verify: false, blocks: Blocks::Unchecked };
-            needed_roles(&source(), &options).to_vec()
+        let needed = |no_owner, no_privileges| {
+            needed_roles(&source(), &Options { no_owner, no_privileges, ..Options::default() }).to_vec()
         };
-        assert_eq!(needed(false, false), ["reader"]);
-        for (owners, privileges) in [(true, false), (false, true), (true, true)] {
-            assert_eq!(needed(owners, privileges), ["owner", "reader"]);
+        assert_eq!(needed(true, true), ["reader"]);
+        for (no_owner, no_privileges) in [(true, false), (false, true), (false, false)] {
+            assert_eq!(needed(no_owner, no_privileges), ["owner", "reader"]);
         }
     }
 

@@ -23,6 +23,35 @@ pub fn literal(text: &str) -> String {
     if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
+/// The identifiers of a list such as a search_path: `"$user", public`. What is wrong at the end of the list is left out.
+pub fn identifiers(list: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut chars = list.chars().peekable();
+    while let Some(char) = chars.next() {
+        let mut name = String::new();
+        match char {
+            '"' => {
+                while let Some(char) = chars.next() {
+                    if char == '"' && chars.next_if_eq(&'"').is_none() {
+                        break;
+                    }
+                    name.push(char);
+                }
+            }
+            ',' => continue,
+            char if char.is_whitespace() => continue,
+            char => {
+                name.push(char.to_ascii_lowercase());
+                while let Some(char) = chars.next_if(|char| *char != ',' && !char.is_whitespace()) {
+                    name.push(char.to_ascii_lowercase());
+                }
+            }
+        }
+        names.push(name);
+    }
+    names
+}
+
 fn is_plain(name: &str) -> bool {
     let mut bytes = name.bytes();
     let starts = bytes.next().is_some_and(|first| first.is_ascii_lowercase() || first == b'_');
@@ -51,6 +80,14 @@ mod tests {
         }
         assert_eq!(ident("a\"b"), "\"a\"\"b\"");
         assert_eq!(qualified("Odd \"s\"", "t"), "\"Odd \"\"s\"\"\".t");
+    }
+
+    #[test]
+    fn a_search_path_is_taken_apart() {
+        assert_eq!(identifiers("\"$user\", public"), ["$user", "public"]);
+        assert_eq!(identifiers(" Aa,\"B\"\"b, c\"\t,d"), ["aa", "B\"b, c", "d"]);
+        assert_eq!(identifiers(""), [] as [&str; 0]);
+        assert_eq!(identifiers("\"\""), [""]);
     }
 
     #[test]

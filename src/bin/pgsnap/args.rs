@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use pgsnap::dump::DumpOptions;
+use pgsnap::selection::{self, Options};
+use pgsnap::{Error, archive, pg};
+
+/// Instead of the name of a file: stdin or stdout.
+pub const STANDARD_STREAM: &str = "-";
 
 /// Back up and restore PostgreSQL: one consistent snapshot, one checksummed archive file, in parallel.
 #[derive(Debug, Parser)]
@@ -57,6 +62,8 @@ pub struct Dump {
     #[arg(long, value_name = "TIMEOUT", value_parser = parse_duration, default_value = "30s")]
     pub lock_wait_timeout: Duration,
     #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
     pub connection: Connection,
     #[command(flatten)]
     pub output: Output,
@@ -70,12 +77,6 @@ pub struct Restore {
     /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
-    /// Do not restore owners: everything belongs to the connecting role
-    #[arg(short = 'O', long)]
-    pub no_owner: bool,
-    /// Do not restore privileges (GRANT, REVOKE, default privileges)
-    #[arg(short = 'x', long, alias = "no-acl")]
-    pub no_privileges: bool,
     /// Do not read the tables back to compare row counts and digests
     #[arg(long)]
     pub no_verify: bool,
@@ -85,6 +86,8 @@ pub struct Restore {
     /// The same for an archive that was cut short, or whose header, catalog, index or footer is damaged
     #[arg(long)]
     pub salvage: bool,
+    #[command(flatten)]
+    pub selection: Selection,
     #[command(flatten)]
     pub connection: Connection,
     #[command(flatten)]
@@ -108,6 +111,133 @@ pub struct Inspect {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// What of a database or an archive it is about; without any of these, all of it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct Selection {
+    /// Schemas that match, and nothing that is in no schema
+    #[arg(short = 'n', long = "schema", value_name = "PATTERN")]
+    schemas: Vec<String>,
+    /// Not these schemas
+    #[arg(short = 'N', long = "exclude-schema", value_name = "PATTERN")]
+    exclude_schemas: Vec<String>,
+    /// Tables, views and sequences that match, with all that belongs to them, and nothing else
+    #[arg(short = 't', long = "table", value_name = "PATTERN")]
+    tables: Vec<String>,
+    /// Not these tables, views and sequences
+    #[arg(short = 'T', long = "exclude-table", value_name = "PATTERN")]
+    exclude_tables: Vec<String>,
+    /// These tables without their rows
+    #[arg(long, value_name = "PATTERN")]
+    exclude_table_data: Vec<String>,
+    /// Extensions that match, and no other
+    #[arg(short = 'e', long = "extension", value_name = "PATTERN")]
+    extensions: Vec<String>,
+    /// Not these extensions
+    #[arg(long = "exclude-extension", value_name = "PATTERN")]
+    exclude_extensions: Vec<String>,
+    /// Definitions without rows
+    #[arg(short = 's', long)]
+    schema_only: bool,
+    /// Rows without definitions
+    #[arg(short = 'a', long, conflicts_with = "schema_only")]
+    data_only: bool,
+    /// Only this section
+    #[arg(long = "section", value_enum, value_name = "SECTION")]
+    sections: Vec<Section>,
+    /// Take patterns from a file as pg_dump reads them, `include table app.*` a line; - is stdin
+    #[arg(long = "filter", value_name = "FILE")]
+    filters: Vec<PathBuf>,
+    /// No owners: everything belongs to the role that restores
+    #[arg(short = 'O', long)]
+    no_owner: bool,
+    /// No privileges (GRANT, REVOKE, default privileges)
+    #[arg(short = 'x', long, alias = "no-acl")]
+    no_privileges: bool,
+    /// No comments
+    #[arg(long)]
+    no_comments: bool,
+    /// No publications
+    #[arg(long)]
+    no_publications: bool,
+    /// No subscriptions
+    #[arg(long)]
+    no_subscriptions: bool,
+    /// No security labels
+    #[arg(long)]
+    no_security_labels: bool,
+    /// No tablespaces: everything goes into the default one
+    #[arg(long)]
+    no_tablespaces: bool,
+    /// No large objects
+    #[arg(short = 'B', long, alias = "no-blobs")]
+    no_large_objects: bool,
+    /// No planner statistics
+    #[arg(long)]
+    no_statistics: bool,
+}
+
+/// pg_dump's sections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// Definitions that rows need
+    PreData,
+    /// Rows and values of sequences
+    Data,
+    /// Indexes, constraints, triggers and what else comes after the rows
+    PostData,
+}
+
+impl Selection {
+    /// Whether it asks for what is on stdin.
+    pub fn reads_stdin(&self) -> bool {
+        self.filters.iter().any(|file| file.as_os_str() == STANDARD_STREAM)
+    }
+
+    /// What was asked for, with the rules of the filter files.
+    pub fn read(&self) -> Result<selection::Selection, Error> {
+        let section = |section: &Section| match section {
+            Section::PreData => archive::Section::PreData,
+            Section::Data => archive::Section::Data,
+            Section::PostData => archive::Section::PostData,
+        };
+        let mut options = Options {
+            schemas: self.schemas.clone(),
+            exclude_schemas: self.exclude_schemas.clone(),
+            tables: self.tables.clone(),
+            exclude_tables: self.exclude_tables.clone(),
+            exclude_table_data: self.exclude_table_data.clone(),
+            extensions: self.extensions.clone(),
+            exclude_extensions: self.exclude_extensions.clone(),
+            schema_only: self.schema_only,
+            data_only: self.data_only,
+            sections: self.sections.iter().map(section).collect(),
+            no_owner: self.no_owner,
+            no_privileges: self.no_privileges,
+            no_comments: self.no_comments,
+            no_publications: self.no_publications,
+            no_subscriptions: self.no_subscriptions,
+            no_security_labels: self.no_security_labels,
+            no_tablespaces: self.no_tablespaces,
+            no_large_objects: self.no_large_objects,
+            no_statistics: self.no_statistics,
+        };
+        for file in &self.filters {
+            let name = file.display().to_string();
+            let text = if file.as_os_str() == STANDARD_STREAM {
+                std::io::read_to_string(std::io::stdin())
+            } else {
+                std::fs::read_to_string(file)
+            };
+            let unreadable = |error| pg::Error::Usage(format!("cannot read the filter file {name}: {error}"));
+            options.add_filter(&name, &text.map_err(unreadable)?)?;
+        }
+        Ok(selection::Selection::new(options)?)
+    }
 }
 
 /// Where the server is. What is not given comes from the PG* environment variables, or else from DATABASE_URL.

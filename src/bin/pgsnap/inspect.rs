@@ -5,17 +5,36 @@ use std::collections::BTreeMap;
 use pgsnap::archive::check::Damage;
 use pgsnap::archive::salvage::Salvaged;
 use pgsnap::archive::{Archive, Column, ColumnFacts, Entry, Table, TableIndex, ValueKind};
+use pgsnap::selection::{Choice, SELECTION};
 use serde_json::{Value, json};
 
 use crate::args::Inspect;
 use crate::{summary, text};
 
 /// What there is to say about an archive that has been checked.
-pub fn report(args: &Inspect, checked: &Salvaged) -> String {
-    if args.json { format!("{:#}\n", describe(args, checked)) } else { print(args, checked) }
+pub fn report(args: &Inspect, checked: &Salvaged, choice: &Choice) -> String {
+    if args.json { format!("{:#}\n", describe(args, checked, choice)) } else { print(args, checked, choice) }
 }
 
-fn print(args: &Inspect, checked: &Salvaged) -> String {
+/// The entries that the report is about.
+fn entries<'a>(archive: &'a Archive, choice: &'a Choice) -> impl Iterator<Item = &'a Entry> {
+    let entries = archive.catalog().entries.iter().enumerate();
+    entries.filter(|(place, _)| choice.contains(*place)).map(|(_, entry)| entry)
+}
+
+/// The tables that the report is about, with what the index says of them.
+fn tables<'a>(archive: &'a Archive, choice: &'a Choice) -> impl Iterator<Item = (&'a Table, &'a TableIndex)> {
+    let tables = archive.catalog().tables.iter().zip(&archive.index().tables);
+    tables.filter(|(table, _)| choice.contains(table.entry as usize - 1))
+}
+
+/// What the dump was asked for, where that was not everything.
+fn selection(archive: &Archive) -> Option<&str> {
+    let settings = &archive.catalog().source.settings;
+    settings.iter().find(|(name, _)| name == SELECTION).map(|(_, value)| value.as_str())
+}
+
+fn print(args: &Inspect, checked: &Salvaged, choice: &Choice) -> String {
     let archive = &checked.archive;
     let source = &archive.catalog().source;
     let mut text = format!(
@@ -29,22 +48,28 @@ fn print(args: &Inspect, checked: &Salvaged) -> String {
         text::name(&source.collate),
         time(source.snapshot_time),
     );
+    if let Some(selection) = selection(archive) {
+        text += &format!("selection  {}\n", text::name(selection));
+    }
     for extension in &source.extensions {
         text += &format!("extension  {} {}\n", text::name(&extension.name), text::name(&extension.version));
     }
     text.push('\n');
     if args.list {
-        text += &list(archive);
+        text += &list(archive, choice);
     } else {
-        text += &contents(archive);
+        text += &contents(archive, choice);
         if args.stats {
-            text += &stats(archive);
+            text += &stats(archive, choice);
         }
     }
-    for table in &archive.catalog().tables {
+    for (table, _) in tables(archive, choice) {
         if let Some(reason) = &table.text_reason {
             text += &format!("as text    {}: {}\n", text::name(&table.label()), text::name(reason));
         }
+    }
+    for connection in &choice.left_out {
+        text += &format!("left out   {}\n", text::name(connection));
     }
     for missing in &source.uncovered {
         text += &format!("missing    {}\n", text::name(missing));
@@ -95,13 +120,13 @@ fn loading_option(checked: &Salvaged) -> &'static str {
 }
 
 /// One line per table, one for the rest by kind.
-fn contents(archive: &Archive) -> String {
+fn contents(archive: &Archive, choice: &Choice) -> String {
     let mut rows = Vec::new();
-    for (table, index) in archive.catalog().tables.iter().zip(&archive.index().tables) {
+    for (table, index) in tables(archive, choice) {
         rows.push(sizes("TABLE DATA", &table.label(), index));
     }
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-    for entry in archive.catalog().entries.iter().filter(|entry| entry.table.is_none()) {
+    for entry in entries(archive, choice).filter(|entry| entry.table.is_none()) {
         *kinds.entry(&entry.kind).or_default() += 1;
     }
     let kinds: Vec<String> = kinds
@@ -128,7 +153,7 @@ fn sizes(kind: &str, name: &str, index: &TableIndex) -> Vec<String> {
 }
 
 /// One line per entry, in restore order.
-fn list(archive: &Archive) -> String {
+fn list(archive: &Archive, choice: &Choice) -> String {
     let row = |entry: &Entry| {
         let data = entry.table.and_then(|table| archive.index().tables.get(table as usize));
         let mut row = data.map_or_else(
@@ -144,14 +169,14 @@ fn list(archive: &Archive) -> String {
         row.push(text::name(entry.owner.as_deref().unwrap_or("")));
         row
     };
-    let rows: Vec<Vec<String>> = archive.catalog().entries.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = entries(archive, choice).map(row).collect();
     text::table(&[">id", "kind", "name", ">rows", ">bytes", ">stored", ">ratio", "owner"], &rows) + "\n"
 }
 
 /// NULLs, minimum and maximum of every column.
-fn stats(archive: &Archive) -> String {
+fn stats(archive: &Archive, choice: &Choice) -> String {
     let mut rows = Vec::new();
-    for (table, index) in archive.catalog().tables.iter().zip(&archive.index().tables) {
+    for (table, index) in tables(archive, choice) {
         for (column, facts) in table.columns.iter().zip(&index.columns) {
             let bound = |value: &Option<Vec<u8>>| {
                 bound(column, value).map_or_else(|| "-".to_owned(), |text| text::name(&text))
@@ -175,10 +200,9 @@ fn bound(column: &Column, value: &Option<Vec<u8>>) -> Option<String> {
 }
 
 /// The JSON object of docs/inspecting.md.
-fn describe(args: &Inspect, checked: &Salvaged) -> Value {
+fn describe(args: &Inspect, checked: &Salvaged, choice: &Choice) -> Value {
     let Salvaged { archive, damages, .. } = checked;
     let source = &archive.catalog().source;
-    let tables = archive.catalog().tables.iter().zip(&archive.index().tables);
     json!({
         "archive": {
             "id": archive.header().id.to_string(),
@@ -201,9 +225,10 @@ fn describe(args: &Inspect, checked: &Salvaged) -> Value {
             })).collect::<Vec<_>>(),
             "roles": source.roles,
             "settings": source.settings.iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>(),
+            "selection": selection(archive),
             "not_dumped": source.uncovered,
         },
-        "entries": archive.catalog().entries.iter().map(|entry| json!({
+        "entries": entries(archive, choice).map(|entry| json!({
             "id": entry.id,
             "kind": entry.kind,
             "schema": entry.schema,
@@ -211,7 +236,8 @@ fn describe(args: &Inspect, checked: &Salvaged) -> Value {
             "owner": entry.owner,
             "dependencies": entry.dependencies,
         })).collect::<Vec<_>>(),
-        "tables": tables.map(|(table, index)| describe_table(table, index)).collect::<Vec<_>>(),
+        "tables": tables(archive, choice).map(|(table, index)| describe_table(table, index)).collect::<Vec<_>>(),
+        "left_out": choice.left_out,
         "damages": damages.iter().map(summary::damage).collect::<Vec<_>>(),
         "loads_with": (!damages.is_empty()).then(|| loading_option(checked)),
     })

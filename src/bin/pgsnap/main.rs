@@ -28,11 +28,8 @@ use pgsnap::restore::{self, Blocks, Input, RestoreOptions, RestoreSummary};
 use pgsnap::{Class, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
-use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore};
+use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore, STANDARD_STREAM};
 use report::{Reporter, tell, tell_error};
-
-/// Instead of the name of an archive: stdin or stdout.
-const STANDARD_STREAM: &str = "-";
 
 /// The number of the signal that ended the work, or 0.
 static SIGNAL: AtomicU8 = AtomicU8::new(0);
@@ -93,9 +90,11 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
             "an archive is not written to a terminal: redirect stdout, or name a file after -f",
         ));
     }
+    let selection = args.selection.read()?;
     let mut config = config(&args.connection, args.database)?;
     ask_password(&mut config)?;
     let options = DumpOptions {
+        selection,
         output: if to_stdout { dump::Output::Stdout } else { dump::Output::File(args.file) },
         force: args.force,
         jobs: jobs(args.jobs),
@@ -137,16 +136,14 @@ fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
 fn run_restore(args: Restore) -> Result<u8, Error> {
     report::start_log(&args.output);
     let reporter = Arc::new(Reporter::new(&args.output));
+    if args.archive.as_os_str() == STANDARD_STREAM && args.selection.reads_stdin() {
+        return Err(usage("stdin is either the archive or the filter file"));
+    }
     let (input, blocks, losses) = open(&args, &reporter)?;
+    let selection = args.selection.read()?;
     let mut config = config(&args.connection, None)?;
     ask_password(&mut config)?;
-    let options = RestoreOptions {
-        jobs: jobs(args.jobs),
-        owners: !args.no_owner,
-        privileges: !args.no_privileges,
-        verify: !args.no_verify,
-        blocks,
-    };
+    let options = RestoreOptions { jobs: jobs(args.jobs), selection, verify: !args.no_verify, blocks };
     let summary = with_runtime(options.jobs, async |interrupt| {
         restore::run(&config, input, &options, reporter.clone(), interrupt).await
     });
@@ -216,12 +213,14 @@ fn usage(sentence: &str) -> Error {
 }
 
 fn run_inspect(args: &Inspect) -> Result<u8, Error> {
+    let selection = args.selection.read()?;
     let checked = if args.quick {
         Salvaged { archive: Archive::open(&args.archive)?, scanned: false, damages: Vec::new() }
     } else {
         salvage::open(&args.archive, cores(), &mut |_, _| ())?
     };
-    show(&inspect::report(args, &checked))?;
+    let choice = selection.choose(checked.archive.catalog())?;
+    show(&inspect::report(args, &checked, &choice))?;
     for damage in &checked.damages {
         tell(&format!("pgsnap: {}", text::name(&damage.to_string())));
     }

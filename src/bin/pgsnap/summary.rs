@@ -23,11 +23,16 @@ pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
             "seconds": summary.elapsed.as_secs_f64(),
             "text_tables": summary.text_tables.iter()
                 .map(|(table, reason)| json!({"table": table, "reason": reason})).collect::<Vec<_>>(),
+            "left_out": summary.left_out,
+            "needs_outside": summary.needs_outside,
             "not_dumped": summary.uncovered,
         });
         return format!("{object}\n");
     }
-    let mut lines = String::new();
+    let mut lines = left_out(&summary.left_out);
+    for need in &summary.needs_outside {
+        lines += &format!("needed and not selected: {}\n", text::name(need));
+    }
     for (table, reason) in &summary.text_tables {
         lines += &format!("table {} travelled as text: {}\n", text::name(table), text::name(reason));
     }
@@ -55,12 +60,13 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
             "needs_analyze": summary.needs_analyze,
             "losses": losses.iter().map(damage).collect::<Vec<_>>(),
             "not_restored": summary.not_restored,
+            "left_out": summary.left_out,
             "not_dumped": summary.uncovered,
             "seconds": summary.elapsed.as_secs_f64(),
         });
         return format!("{object}\n");
     }
-    let mut lines = String::new();
+    let mut lines = left_out(&summary.left_out);
     for missing in &summary.uncovered {
         lines += &format!("missing in the archive since its dump: {}\n", text::name(missing));
     }
@@ -86,6 +92,11 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
         pace(summary.bytes, summary.elapsed),
     );
     lines
+}
+
+/// What the selection has cut off.
+fn left_out(connections: &[String]) -> String {
+    connections.iter().map(|connection| format!("left out: {}\n", text::name(connection))).collect()
 }
 
 /// A place of an archive that is damaged, as JSON.
