@@ -14,6 +14,10 @@ pub(super) fn query() -> Query {
         FROM pg_catalog.pg_subscription s
         WHERE NOT {MAY_READ_SUBSCRIPTIONS} AND s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
         UNION ALL
+        SELECT 'rule \"_RETURN\" on ' || w.ev_class::pg_catalog.regclass
+               || ', which no server creates under that name: ALTER RULE ... RENAME gives it another one'
+        FROM pg_catalog.pg_rewrite w WHERE w.rulename = '_RETURN' AND w.ev_type <> '1'
+        UNION ALL
         SELECT pg_catalog.count(*) || ' large objects' FROM pg_catalog.pg_largeobject_metadata
         HAVING pg_catalog.count(*) > 0
         ORDER BY line"

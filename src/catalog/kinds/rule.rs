@@ -1,4 +1,4 @@
-//! RULE: all but the `_RETURN` rules, which are the views themselves.
+//! RULE: all but the `_RETURN` rules, which are the views themselves. No server creates another rule of that name.
 
 use super::relation::{OF_USERS, SCHEMA, TABLE_OF, bare, draft_on_table, relation_id, table_name};
 use super::{Kind, Query};
