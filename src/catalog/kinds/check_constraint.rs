@@ -17,13 +17,24 @@ fn queries(_: Version) -> Vec<Query> {
                 pg_catalog.pg_get_constraintdef(k.oid) AS definition
            FROM pg_catalog.pg_constraint k
            JOIN pg_catalog.pg_class c ON c.oid = k.conrelid {SCHEMA}
-          WHERE c.relkind IN ('r', 'p', 'f') AND {OF_USERS} AND k.conislocal
-                AND (k.contype = 'c' OR k.contype = 'n' AND (NOT k.convalidated OR EXISTS (
-                     SELECT FROM pg_catalog.pg_description m WHERE m.classoid = {PG_CONSTRAINT} AND m.objoid = k.oid)))
+          WHERE c.relkind IN ('r', 'p', 'f') AND {OF_USERS}
+                AND (k.conislocal AND (k.contype = 'c' OR k.contype = 'n' AND NOT k.convalidated)
+                     OR k.contype = 'n' AND k.convalidated AND {NAME_COMES_BACK} AND EXISTS (
+                        SELECT FROM pg_catalog.pg_description m WHERE m.classoid = {PG_CONSTRAINT} AND m.objoid = k.oid))
           ORDER BY n.nspname, c.relname, k.conname"
     );
     vec![Query { name: "check_constraint", sql }]
 }
+
+/// Whether the NOT NULL `k` has its name in a restored table `c`, too: it stands there, or it is inherited and is named as
+/// those that it is inherited from. A table that has left the parent which gave the name is not so.
+const NAME_COMES_BACK: &str = "(k.conislocal OR c.relispartition OR NOT EXISTS (
+    SELECT FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.attrelid
+    JOIN pg_catalog.pg_attribute pa ON pa.attrelid = i.inhparent AND pa.attname = a.attname
+    JOIN pg_catalog.pg_constraint pk ON pk.conrelid = i.inhparent AND pk.contype = 'n' AND pk.convalidated
+         AND pk.conkey = ARRAY[pa.attnum]
+    WHERE a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum] AND pk.conname <> k.conname))";
 
 fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
     results.rows("check_constraint").iter().map(draft).collect()
