@@ -155,7 +155,8 @@ impl Attached {
         for (id, acls) in acl::read(results)? {
             let Some(at) = identities.draft(id.class, id.oid, 0) else { continue };
             let draft = &drafts[at];
-            let Some(on) = draft.acl_on.as_deref().filter(|_| draft.id.class == id.class) else { continue };
+            // Not that of a multirange type, which comes with its range: since 17 nobody may set it.
+            let Some(on) = draft.acl_on.as_deref().filter(|_| draft.id == id) else { continue };
             for acl::ObjectAcl { column, owner, acl } in acls {
                 roles.extend(acl.roles().cloned());
                 let target = acl::Target { before: "", on, column: column.as_deref(), owner: &owner };
