@@ -119,6 +119,13 @@ impl Server {
         outcome.expect_code(0).stdout
     }
 
+    /// A database as pg_dump 18 writes it, in an order that two dumps of equal databases share: rows of a table sorted.
+    pub fn oracle_dump(&self, database: &str, arguments: &[&str]) -> String {
+        let mut command = self.oracle("pg_dump");
+        command.arg("--restrict-key=pgsnap").args(arguments).arg(database);
+        sort_rows(&run(&mut command).expect_code(0).stdout)
+    }
+
     /// One of the oracle's programs, with nothing in its environment but the way to this server.
     pub fn oracle(&self, program: &str) -> Command {
         let mut command = Command::new(self.oracle_bin_dir.join(program));
@@ -171,11 +178,9 @@ impl Database {
             .expect_code(0);
     }
 
-    /// The database as pg_dump 18 writes it, in an order that two dumps of equal databases share: rows of a table sorted.
+    /// See [`Server::oracle_dump`].
     pub fn oracle_dump(&self, arguments: &[&str]) -> String {
-        let mut command = self.server.oracle("pg_dump");
-        command.arg("--restrict-key=pgsnap").args(arguments).arg(&self.name);
-        sort_rows(&run(&mut command).expect_code(0).stdout)
+        self.server.oracle_dump(&self.name, arguments)
     }
 }
 
