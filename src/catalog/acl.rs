@@ -107,7 +107,7 @@ pub(super) fn query() -> Query {
             WHERE n.nspname = 'public'
         ) o
         LEFT JOIN pg_catalog.pg_roles w ON w.oid = o.owner {ITEMS_OF}
-        ORDER BY o.class, o.oid, o.sub, x.is_default, x.item"
+        ORDER BY o.class, o.oid, o.sub <> 0, o.sub, x.is_default, x.item"
     );
     Query { name: ACLS, sql }
 }
@@ -122,7 +122,8 @@ pub(super) struct ObjectAcl {
     pub acl: Acl,
 }
 
-/// Every ACL, by the object it belongs to: the object's own first, then those of its columns.
+/// Every ACL, by the object it belongs to: the object's own first, then those of its columns, since what is revoked from
+/// the whole is revoked from the columns too.
 pub(super) fn read(results: &Results) -> Result<BTreeMap<ObjectId, Vec<ObjectAcl>>, Error> {
     let mut acls: BTreeMap<ObjectId, Vec<ObjectAcl>> = BTreeMap::new();
     for row in results.rows(ACLS) {

@@ -15,6 +15,7 @@ GRANT ALL (id) ON TABLE public.granted TO PUBLIC;
 GRANT REFERENCES (id) ON TABLE public.granted TO pgsnap_reader WITH GRANT OPTION;
 CREATE TABLE public.nobodys (id integer);
 REVOKE ALL ON TABLE public.nobodys FROM CURRENT_USER;
+GRANT SELECT (ctid), UPDATE (id) ON TABLE public.nobodys TO CURRENT_USER;
 CREATE TABLE public.as_made (id integer);
 GRANT SELECT ON TABLE public.as_made TO pgsnap_reader;
 REVOKE SELECT ON TABLE public.as_made FROM pgsnap_reader;

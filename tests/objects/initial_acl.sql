@@ -4,6 +4,8 @@ GRANT INSERT ON pg_catalog.pg_class TO pgsnap_reader;
 GRANT UPDATE (relname) ON pg_catalog.pg_class TO pgsnap_reader;
 -- Taken away, too.
 REVOKE SELECT (subname) ON pg_catalog.pg_subscription FROM PUBLIC;
+REVOKE SELECT ON pg_catalog.pg_language FROM PUBLIC;
+GRANT SELECT (tableoid, lanname) ON pg_catalog.pg_language TO PUBLIC;
 CREATE EXTENSION citext;
 CREATE EXTENSION pg_stat_statements;
 GRANT EXECUTE ON FUNCTION public.citext_eq(citext, citext) TO pgsnap_reader WITH GRANT OPTION;

@@ -49,7 +49,7 @@ fn queries(_: Version) -> Vec<Query> {
         LEFT JOIN pg_catalog.pg_roles w ON w.oid = o.owner {ITEMS_OF}
         WHERE i.identity IS NOT NULL AND i.schema IS DISTINCT FROM 'information_schema'
           AND i.identity <> 'information_schema'
-        ORDER BY o.class, o.oid, o.sub, x.is_default, x.item"
+        ORDER BY o.class, o.oid, o.sub <> 0, o.sub, x.is_default, x.item"
     );
     vec![Query { name: INITIAL_ACLS, sql }]
 }
@@ -64,7 +64,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
     Ok(drafts.collect::<Result<Vec<_>, _>>()?.into_iter().filter(|draft| !draft.create.is_empty()).collect())
 }
 
-/// The ACLs of an object and of its columns.
+/// The ACLs of an object and then of its columns: what is revoked from the whole is revoked from the columns too.
 fn draft(rows: &[&Row]) -> Result<Draft, Error> {
     let row = rows[0];
     let word = match row.text("type")? {
