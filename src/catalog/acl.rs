@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::kinds::Query;
 use super::{Error, ObjectId, Results, Row};
+use crate::pg::Version;
 use crate::sql;
 
 /// The name of the query for every object's ACL.
@@ -67,7 +68,10 @@ pub(super) const ITEMS_OF: &str = "
 
 /// Everything about ACLs of user objects and of the schema public, whose default is taken to be the one it has had since
 /// PostgreSQL 15, also where its ACL is NULL because it was made anew.
-pub(super) fn query() -> Query {
+pub(super) fn query(version: Version) -> Query {
+    // What a server before 15 dumps may find either default in the new database. PUBLIC never has a grant option: its item
+    // is always another, and everything is revoked first.
+    let public_may_grant = version.major() < 15;
     let sql = format!(
         "
         SELECT o.class, o.oid, o.attname, w.rolname AS owner, {ITEMS}
@@ -102,7 +106,7 @@ pub(super) fn query() -> Query {
             SELECT 2615, n.oid, 0, NULL, n.nspowner,
                    COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner)),
                    pg_catalog.acldefault('n', n.nspowner) ||
-                   pg_catalog.makeaclitem(0, n.nspowner, 'USAGE', false)
+                   pg_catalog.makeaclitem(0, n.nspowner, 'USAGE', {public_may_grant})
             FROM pg_catalog.pg_namespace n
             WHERE n.nspname = 'public'
         ) o
@@ -182,7 +186,6 @@ impl Acl {
         let base: &[Item] = if self.from_nothing { &[] } else { &self.default };
         let mut statements = Vec::new();
         for item in base.iter().filter(|item| !self.actual.contains(item)) {
-            // ALL, although the default may hold less: up to 14 a new database's schema public grants more than it.
             let from = role(item.grantee.as_deref());
             let column = target.column.map(|column| format!(" ({})", sql::ident(column))).unwrap_or_default();
             statements.push(format!("{}REVOKE ALL{column} ON {} FROM {from}", target.before, target.on));

@@ -56,7 +56,7 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
         dependencies::members_query(),
         comments::comments_query(),
         comments::labels_query(),
-        acl::query(),
+        acl::query(version),
     ];
     queries.push(uncovered::query());
     queries.extend(transfer::queries(version));
