@@ -1,5 +1,5 @@
-# PostgreSQL's own regression tests, sourced by tests/servers: what they leave behind is a database with nearly everything
-# in it. The results are not compared with anything: that is PostgreSQL's affair.
+# PostgreSQL's own regression tests and its test of pg_dump, sourced by tests/servers: what they make are databases with nearly
+# everything in them. Their results are not compared with anything: that is PostgreSQL's affair.
 # shellcheck shell=bash disable=SC2154 # variables of tests/servers
 
 # The major whose tests a server runs: its own, or where Debian has no source package of it, the next one's. What that
@@ -12,7 +12,7 @@ tests_of() {
     esac
 }
 
-# fetch_regression: sql/, data/ and the schedule of each major that Debian has, and the headers of its server.
+# fetch_regression: the tests of each major that Debian has, and the headers of its server.
 fetch_regression() {
     local work=$cache/regression/debian
     [ -e "$work/done" ] && return
@@ -29,7 +29,8 @@ fetch_regression() {
     local major
     for major in 13 15 17 18; do
         mkdir "$work/$major"
-        tar -xf "$work"/postgresql-"$major"_*.orig.tar.* -C "$work/$major" --strip-components=4 --wildcards '*/src/test/regress'
+        tar -xf "$work"/postgresql-"$major"_*.orig.tar.* -C "$work/$major" --strip-components=4 --wildcards \
+            '*/src/test/regress' '*/src/bin/pg_dump/t/002_pg_dump.pl'
     done
     for major in 13 15 17; do dpkg -x "$work"/postgresql-server-dev-"$major"*.deb "$work/headers"; done
     rm -rf "$work/apt" "$work"/postgresql-*
@@ -63,7 +64,8 @@ add_regression() {
     cc -O1 -w -fPIC -shared -I "$(headers_of "$1")" "$cache/regression/debian/$(tests_of "$1")/regress.c" -o "$lib/regress.so"
 }
 
-# load_regression MAJOR: the tests in the order of their schedule, into the database regression of the running server.
+# load_regression MAJOR: the regression tests in the order of their schedule into the database regression of the running server,
+# what the test of pg_dump makes into pg_dump_objects.
 load_regression() {
     local major=$1 dir=$run/$1/regression tests started=$SECONDS test file
     tests=$cache/regression/debian/$(tests_of "$major")
@@ -85,8 +87,7 @@ load_regression() {
     sed -i '/^SELECT .*sqljson_mystr/d; /satisfies_hash_partition(.*VARIADIC NULL/d; /RENAME TO "_RETURN"/d' "$dir"/sql/*.sql
     [ "$(id -u)" != 0 ] || chown -R "$server_user" "$dir"
     # The database and its sessions as pg_regress prepares them.
-    "$oracle_bin/psql" -XAtqd postgres -c 'DROP DATABASE IF EXISTS regression' \
-        -c 'CREATE DATABASE regression TEMPLATE template0' 2>/dev/null
+    "$oracle_bin/psql" -XAtqd postgres -c 'CREATE DATABASE regression TEMPLATE template0'
     "$oracle_bin/psql" -XAtqd postgres -c "
         ALTER DATABASE regression SET lc_messages TO 'C';
         ALTER DATABASE regression SET lc_monetary TO 'C';
@@ -102,8 +103,11 @@ load_regression() {
             <"$dir/sql/$test.sql" >"$dir/results/$test.out" 2>&1 ||
             ! grep -q 'server closed the connection' "$dir/results/$test.out" || fail "the test $test ended PostgreSQL $major"
     done
+    perl "$here/servers.d/pg_dump_objects.pl" "$tests/t/002_pg_dump.pl" >"$dir/pg_dump_objects.sql"
+    "$oracle_bin/psql" -XAtqd postgres -c 'CREATE DATABASE pg_dump_objects TEMPLATE template0'
+    "$oracle_bin/psql" -Xqd pg_dump_objects -f "$dir/pg_dump_objects.sql" >"$dir/results/pg_dump_objects.out" 2>&1
     touch "$dir/done"
-    echo "PostgreSQL $major: regression database loaded in $((SECONDS - started)) s"
+    echo "PostgreSQL $major: regression databases loaded in $((SECONDS - started)) s"
 }
 
 regression_majors() {
