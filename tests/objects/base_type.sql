@@ -24,7 +24,11 @@ CREATE FUNCTION public.two_out(public.two_floats) RETURNS cstring LANGUAGE inter
 CREATE TYPE public.two_floats (INPUT = public.two_in, OUTPUT = public.two_out, INTERNALLENGTH = 16, ALIGNMENT = double, ELEMENT = float8,
     CATEGORY = 'G');
 -- Nobody has filled it.
+DO $$ BEGIN CREATE ROLE pgsnap_shell; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
 CREATE TYPE public.shell_only;
+ALTER TYPE public.shell_only OWNER TO pgsnap_shell;
+-- Older servers refuse that.
+DO $$ BEGIN REVOKE ALL ON TYPE public.shell_only FROM PUBLIC; EXCEPTION WHEN undefined_object THEN NULL; END $$;
 CREATE FUNCTION public.of_shell(public.shell_only) RETURNS integer LANGUAGE internal STRICT AS 'int4out';
 COMMENT ON TYPE "Odd one"."Whole number" IS 'it''s a number';
 ALTER TYPE "Odd one"."Whole number" OWNER TO pgsnap_owner;

@@ -66,9 +66,6 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
             draft.create = vec![format!("CREATE TYPE {name} (\n    {options}\n)").into()];
         } else {
             draft.create = vec![format!("CREATE TYPE {name}").into()];
-            // The server changes neither on a shell.
-            draft.owned = None;
-            draft.acl_on = None;
         }
         drafts.push(draft);
     }
