@@ -1,6 +1,6 @@
 //! Comments and security labels: a catalog each, keyed by (class, OID, column), for objects of every kind.
 
-use super::class::{PG_CLASS, PG_NAMESPACE};
+use super::class::{PG_CLASS, PG_NAMESPACE, PG_REWRITE};
 use super::dependencies::Identities;
 use super::kinds::Query;
 use super::{Draft, Error, Results, Row};
@@ -101,6 +101,9 @@ fn target(drafts: &[Draft], identities: &Identities, row: &Row) -> Result<Option
         draft.columns_of.as_ref().map(|relation| format!("COLUMN {relation}.{}", sql::ident(column)))
     } else if draft.id.class == class && draft.id.oid == oid {
         draft.comment_on.clone()
+    } else if class == PG_REWRITE {
+        // The rule that makes a view one.
+        draft.columns_of.as_ref().map(|view| format!("RULE \"_RETURN\" ON {view}"))
     } else if class == PG_CLASS && row.bool("is_index")? {
         // The index behind a constraint has a comment of its own.
         Some(format!("INDEX {}", sql::qualified(row.text("nspname")?, row.text("relname")?)))

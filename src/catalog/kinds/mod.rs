@@ -22,6 +22,7 @@ mod foreign_key;
 mod function;
 mod index;
 mod index_attach;
+mod inherited_check;
 mod initial_acl;
 mod language;
 mod materialized_view;
@@ -130,6 +131,7 @@ pub const KINDS: &[Kind] = &[
     sequence_set::SEQUENCE_SET,
     // After the data.
     check_constraint::CHECK_CONSTRAINT,
+    inherited_check::INHERITED_CHECK,
     constraint::CONSTRAINT,
     index::INDEX,
     index_attach::INDEX_ATTACH,
