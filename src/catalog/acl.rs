@@ -176,6 +176,12 @@ impl Acl {
 
     /// The statements that make it of the default.
     pub(super) fn statements(&self, target: Target<'_>) -> Vec<String> {
+        // The columns of a sequence are granted on as a table's.
+        let on = match (target.column, target.on.strip_prefix("SEQUENCE ")) {
+            (Some(_), Some(sequence)) => &format!("TABLE {sequence}"),
+            _ => target.on,
+        };
+        let target = Target { on, ..target };
         let complete: BTreeSet<&str> = match target.column {
             Some(_) => COLUMN_PRIVILEGES.into(),
             None if self.by_name => BTreeSet::new(),

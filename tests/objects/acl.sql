@@ -22,6 +22,7 @@ REVOKE SELECT ON TABLE public.as_made FROM pgsnap_reader;
 CREATE SEQUENCE public.numbers;
 GRANT USAGE, SELECT ON SEQUENCE public.numbers TO pgsnap_reader;
 REVOKE UPDATE ON SEQUENCE public.numbers FROM CURRENT_USER;
+GRANT SELECT (last_value) ON public.numbers TO pgsnap_reader;
 CREATE VIEW public."Odd view" AS SELECT id AS "I d" FROM public.granted;
 GRANT SELECT ("I d") ON public."Odd view" TO pgsnap_reader;
 GRANT INSERT ON public."Odd view" TO PUBLIC;
