@@ -11,7 +11,7 @@ use support::{MAJORS, Server, TestResult, assert_same, pgsnap, run};
 
 mod support;
 
-const DATABASES: [&str; 2] = ["regression", "pg_dump_objects"];
+const DATABASES: [&str; 3] = ["regression", "regression_marked", "pg_dump_objects"];
 
 /// Tables that inherit a column which their parent got after they were made: it stands behind their own columns, and no
 /// statement makes such a table at once. PostgreSQL's test of its own dumps (AdjustDump.pm) does not compare their rows.
