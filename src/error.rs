@@ -1,6 +1,6 @@
 //! One enum over the layers' errors, and what each means for whoever called the program.
 
-use crate::{archive, catalog, dump, pg, restore, selection};
+use crate::{archive, catalog, dump, pg, restore, script, selection};
 
 /// Any error of the library.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
     /// A restore failed.
     #[error(transparent)]
     Restore(#[from] restore::Error),
+    /// A script could not be written.
+    #[error(transparent)]
+    Script(#[from] script::Error),
 }
 
 /// The classes of errors; each is an exit code of the program.
@@ -83,6 +86,7 @@ impl Error {
             Error::Selection(_) => Class::Usage,
             Error::Dump(error) => dump_class(error),
             Error::Restore(error) => restore_class(error),
+            Error::Script(error) => script_class(error),
         }
     }
 
@@ -202,6 +206,15 @@ fn dump_class(error: &dump::Error) -> Class {
         | dump::Error::Threads(_)
         | dump::Error::WriterGone
         | dump::Error::NoLock => Class::Failed,
+    }
+}
+
+fn script_class(error: &script::Error) -> Class {
+    match error {
+        script::Error::Archive(error) => archive_class(error),
+        script::Error::Write(_) => Class::Storage,
+        script::Error::Unsafe { .. } | script::Error::UnknownTypes { .. } => Class::Refused,
+        script::Error::Value { .. } => Class::Bug,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod pg;
 pub mod progress;
 #[cfg(feature = "postgres")]
 pub mod restore;
+pub mod script;
 #[cfg(feature = "postgres")]
 pub mod selection;
 pub mod sql;

@@ -1,5 +1,6 @@
 //! What can go wrong in a restore.
 
+use crate::archive::check::Damage;
 use crate::{archive, copy_rows, pg, selection};
 
 /// An error of a restore.
@@ -104,4 +105,11 @@ pub enum Error {
     /// Somebody asked it to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl Error {
+    /// An archive that is damaged in these places.
+    pub fn damaged(damages: Vec<Damage>) -> Self {
+        Error::Damaged { damages: damages.iter().map(ToString::to_string).collect() }
+    }
 }

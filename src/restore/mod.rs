@@ -256,9 +256,7 @@ async fn check_file(archive: &Arc<Archive>) -> Result<(), Error> {
         check::check(&archive, Depth::Full, threads, &mut |_, _| ())
     });
     let damages = checked.await.map_err(|_| Error::Panicked("checking the archive"))?.err();
-    damages.map_or(Ok(()), |damages| {
-        Err(Error::Damaged { damages: damages.iter().map(ToString::to_string).collect() })
-    })
+    damages.map_or(Ok(()), |damages| Err(Error::damaged(damages)))
 }
 
 async fn restore(

@@ -4,8 +4,10 @@
 //! client library refuses the statement before anything is sent.
 
 mod keywords;
+mod tokens;
 
 use keywords::KEYWORDS;
+pub use tokens::{for_psql, name, tokens};
 
 /// `name` as an identifier: as it is when that is safe on every server version, else in double quotes.
 pub fn ident(name: &str) -> String {

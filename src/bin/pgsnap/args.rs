@@ -86,6 +86,9 @@ pub struct Restore {
     /// The same for an archive that was cut short, or whose header, catalog, index or footer is damaged
     #[arg(long)]
     pub salvage: bool,
+    /// Print the script for psql that would run, rows included, and connect to nothing
+    #[arg(long, conflicts_with_all = ["jobs", "no_verify", "Connection"])]
+    pub sql: bool,
     #[command(flatten)]
     pub selection: Selection,
     #[command(flatten)]

@@ -7,7 +7,7 @@ mod summary;
 mod text;
 
 use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -18,14 +18,15 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Parser;
-use pgsnap::archive::check::Damage;
+use pgsnap::archive::check::{Damage, Depth, check};
 use pgsnap::archive::salvage::{self, Salvaged};
 use pgsnap::archive::{self, Archive};
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
 use pgsnap::progress::{Event, Monitor};
-use pgsnap::restore::{self, Blocks, Input, RestoreOptions, RestoreSummary};
-use pgsnap::{Class, Error};
+use pgsnap::restore::{self, Blocks, Input, RestoreOptions};
+use pgsnap::selection::Selection;
+use pgsnap::{Class, Error, script};
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore, STANDARD_STREAM};
@@ -141,6 +142,9 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     }
     let (input, blocks, losses) = open(&args, &reporter)?;
     let selection = args.selection.read()?;
+    if args.sql {
+        return run_script(&args.output, input, blocks, &losses, &selection, &reporter);
+    }
     let mut config = config(&args.connection, None)?;
     ask_password(&mut config)?;
     let options = RestoreOptions { jobs: jobs(args.jobs), selection, verify: !args.no_verify, blocks };
@@ -152,7 +156,41 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     if args.output.wants_summary() {
         show(&summary::restore(&summary, &losses, args.output.json))?;
     }
-    Ok(restore_verdict(&summary, &losses, &args.output))
+    Ok(loss_verdict(&losses, &summary.not_restored, &args.output))
+}
+
+/// Prints the script that a restore would run.
+fn run_script(
+    output: &Output,
+    input: Input,
+    blocks: Blocks,
+    losses: &[Damage],
+    selection: &Selection,
+    reporter: &Reporter,
+) -> Result<u8, Error> {
+    let Input::File(archive) = input else {
+        return Err(usage(
+            "--sql needs a file: what comes out of a pipe is known to be whole only at its end",
+        ));
+    };
+    if blocks == Blocks::Unchecked {
+        reporter.report(Event::Step("checking the archive".to_owned()));
+        check(&archive, Depth::Full, cores(), &mut |_, _| ()).map_err(restore::Error::damaged)?;
+    }
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(Error::Stdout)?;
+    let mut stdout = BufWriter::with_capacity(1 << 20, File::from(stdout));
+    let choice = selection.choose(archive.catalog())?;
+    let options = selection.options();
+    let how = script::Options { owners: !options.no_owner, tablespaces: !options.no_tablespaces };
+    let objects = script::write(&archive, |place| choice.contains(place), how, &mut stdout)?;
+    reporter.finish();
+    for left_out in &choice.left_out {
+        reporter.warn(&format!("left out: {left_out}"));
+    }
+    if output.wants_summary() {
+        tell(&format!("a script of {} objects, complete", text::count(objects as u64)));
+    }
+    Ok(loss_verdict(losses, &[], output))
 }
 
 /// The archive, what is known of its blocks, and what is lost.
@@ -179,7 +217,7 @@ fn open(args: &Restore, reporter: &Reporter) -> Result<(Input, Blocks, Vec<Damag
 }
 
 /// What was lost is said at the end, where it is seen, and by the exit code.
-fn restore_verdict(summary: &RestoreSummary, losses: &[Damage], output: &Output) -> u8 {
+fn loss_verdict(losses: &[Damage], not_restored: &[String], output: &Output) -> u8 {
     if losses.is_empty() {
         return 0;
     }
@@ -188,7 +226,7 @@ fn restore_verdict(summary: &RestoreSummary, losses: &[Damage], output: &Output)
         losses.len(),
         text::lost_rows(losses.iter().map(|loss| loss.rows)),
     );
-    for entry in &summary.not_restored {
+    for entry in not_restored {
         message += &format!("\n  not restored: {entry}");
     }
     tell_error(Class::Loss, None, &message, output.json);
