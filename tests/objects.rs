@@ -119,7 +119,8 @@ fn round_trip(server: &Server, fixture: &Path) -> TestResult {
 
 const LEFT: &str = "SELECT oid::regclass::text FROM pg_class WHERE oid >= 16384
                     UNION ALL SELECT oid::regprocedure::text FROM pg_proc WHERE oid >= 16384
-                    UNION ALL SELECT oid::regtype::text FROM pg_type WHERE oid >= 16384";
+                    UNION ALL SELECT oid::regtype::text FROM pg_type WHERE oid >= 16384
+                    UNION ALL SELECT oid::text FROM pg_largeobject_metadata";
 
 fn dump(database: &Database, archive: &Path, code: i32) {
     run(pgsnap().args(["dump", "-d", &database.conninfo(), "-f"]).arg(archive)).expect_code(code);

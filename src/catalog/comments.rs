@@ -12,14 +12,14 @@ const LABELS: &str = "labels";
 /// What initdb says about the schema public.
 const PUBLIC_COMMENT: &str = "standard public schema";
 
-/// Comments on user objects and on the schema public. An extension's comment that its control file gives is left out:
+/// Comments on user objects, large objects (whose OIDs users may choose) and the schema public. An extension's comment that its control file gives is left out:
 /// CREATE EXTENSION sets it, and only its owner may set another.
 pub(super) fn comments_query() -> Query {
     let sql = format!(
         "
         SELECT d.classoid AS class, d.objoid AS oid, d.objsubid AS sub, d.description AS text, {TARGET}
         FROM pg_catalog.pg_description d {TARGET_OF}
-        WHERE (d.objoid >= 16384 OR d.classoid = 2615)
+        WHERE (d.objoid >= 16384 OR d.classoid IN (2613, 2615))
           AND NOT EXISTS (
               SELECT FROM pg_catalog.pg_extension e
               JOIN pg_catalog.pg_available_extensions() v ON v.name = e.extname
@@ -29,13 +29,13 @@ pub(super) fn comments_query() -> Query {
     Query { name: COMMENTS, sql }
 }
 
-/// Security labels on user objects and on the schema public.
+/// Security labels on the same objects.
 pub(super) fn labels_query() -> Query {
     let sql = format!(
         "
         SELECT d.classoid AS class, d.objoid AS oid, d.objsubid AS sub, d.provider, d.label AS text, {TARGET}
         FROM pg_catalog.pg_seclabel d {TARGET_OF}
-        WHERE d.objoid >= 16384 OR d.classoid = 2615
+        WHERE d.objoid >= 16384 OR d.classoid IN (2613, 2615)
         ORDER BY d.classoid, d.objoid, d.objsubid, d.provider"
     );
     Query { name: LABELS, sql }

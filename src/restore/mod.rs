@@ -4,6 +4,7 @@
 //! ACLs and what needs them, in order again.
 
 mod error;
+mod large_object;
 mod load;
 mod options;
 mod pipe;
@@ -267,9 +268,9 @@ async fn restore(
     session: Session,
     mut workers: Vec<Session>,
 ) -> Result<Arc<Index>, Error> {
-    let pre_data = plan::pre_data(&shared.catalog, |entry| shared.wants(entry));
+    let definitions = plan::definitions(&shared.catalog, |entry| shared.wants(entry));
     shared.step("creating objects");
-    execute_all(shared, &session, &pre_data).await?;
+    execute_all(shared, &session, &definitions).await?;
     let (archive, index, rows) = match source {
         Source::File(archive) => {
             let (_, index) = archive.shared();

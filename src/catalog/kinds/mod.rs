@@ -25,6 +25,8 @@ mod index_attach;
 mod inherited_check;
 mod initial_acl;
 mod language;
+mod large_object;
+mod large_object_data;
 mod materialized_view;
 mod materialized_view_data;
 mod operator;
@@ -129,6 +131,8 @@ pub const KINDS: &[Kind] = &[
     // Data.
     table_data::TABLE_DATA,
     sequence_set::SEQUENCE_SET,
+    large_object::LARGE_OBJECT,
+    large_object_data::LARGE_OBJECT_DATA,
     // After the data.
     check_constraint::CHECK_CONSTRAINT,
     inherited_check::INHERITED_CHECK,
