@@ -91,9 +91,12 @@ pub fn definitions(catalog: &Catalog, wanted: impl Fn(&Entry) -> bool) -> Vec<us
 }
 
 fn is_definition(entry: &Entry) -> bool {
-    let is_large_object =
-        entry.section == Section::Data && entry.table.is_none() && entry.kind == LARGE_OBJECT;
-    entry.pass == Pass::Main && (entry.section == Section::PreData || is_large_object)
+    entry.pass == Pass::Main && (entry.section == Section::PreData || is_large_object(entry))
+}
+
+/// Whether an entry makes a large object.
+pub fn is_large_object(entry: &Entry) -> bool {
+    entry.section == Section::Data && entry.table.is_none() && entry.kind == LARGE_OBJECT
 }
 
 /// Whether the rows of a table are contents of large objects.
