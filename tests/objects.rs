@@ -104,6 +104,9 @@ fn round_trip(server: &Server, fixture: &Path) -> TestResult {
         assert_same("pg_dump of source and target", &expected, &actual);
     }
 
+    // pg_dump does not tell every comment and label.
+    assert_same("comments and security labels", &source.psql(SAID), &target.psql(SAID));
+
     // Equal databases give equal dumps: what was restored dumps to the same entries, in the same order.
     let again = directory.path().join("b.pgsnap");
     dump(&target, &again, 0);
@@ -116,6 +119,12 @@ fn round_trip(server: &Server, fixture: &Path) -> TestResult {
     assert_same("what is left", "", &target.psql(LEFT));
     Ok(())
 }
+
+const SAID: &str = "SELECT o.type, o.identity, d.provider, d.text
+                    FROM (SELECT classoid, objoid, objsubid, '' AS provider, description AS text FROM pg_description
+                          UNION ALL SELECT classoid, objoid, objsubid, provider, label FROM pg_seclabel) d
+                    CROSS JOIN LATERAL pg_identify_object(classoid, objoid, objsubid) o
+                    WHERE objoid >= 16384 OR classoid IN (2613, 2615) ORDER BY 1, 2, 3";
 
 const LEFT: &str = "SELECT oid::regclass::text FROM pg_class WHERE oid >= 16384
                     UNION ALL SELECT oid::regprocedure::text FROM pg_proc WHERE oid >= 16384

@@ -10,6 +10,7 @@ mod columns;
 mod composite;
 mod constraint;
 mod conversion;
+mod copied_comment;
 mod default;
 mod default_acl;
 mod domain;
@@ -22,7 +23,6 @@ mod foreign_key;
 mod function;
 mod index;
 mod index_attach;
-mod inherited_check;
 mod initial_acl;
 mod language;
 mod large_object;
@@ -135,7 +135,6 @@ pub const KINDS: &[Kind] = &[
     large_object_data::LARGE_OBJECT_DATA,
     // After the data.
     check_constraint::CHECK_CONSTRAINT,
-    inherited_check::INHERITED_CHECK,
     constraint::CONSTRAINT,
     index::INDEX,
     index_attach::INDEX_ATTACH,
@@ -143,6 +142,7 @@ pub const KINDS: &[Kind] = &[
     rule::RULE,
     trigger::TRIGGER,
     foreign_key::FK_CONSTRAINT,
+    copied_comment::COPIED_COMMENT,
     policy::POLICY,
     row_security::ROW_SECURITY,
     publication::PUBLICATION,
