@@ -69,7 +69,7 @@ fn every_kind_has_a_fixture(server: &Server) -> TestResult {
         source.load(fixture);
         let archive = directory.path().join(number.to_string());
         dump(&source, &archive, if uncovered(fixture).is_empty() { 0 } else { 4 });
-        seen.push_str(&entries(&archive));
+        seen.push_str(&format!("{:#}", entries(&archive)));
     }
     let is_missing = |tag: &&str| !seen.contains(&format!("\"kind\": \"{tag}\""));
     let missing: Vec<&str> =
@@ -110,6 +110,7 @@ fn round_trip(server: &Server, fixture: &Path) -> TestResult {
     // Equal databases give equal dumps: what was restored dumps to the same entries, in the same order.
     let again = directory.path().join("b.pgsnap");
     dump(&target, &again, 0);
+    let entries = |archive: &Path| comparable(&entries(archive), server.major >= 18);
     assert_same("entries of both archives", &entries(&archive), &entries(&again));
 
     // What the archive says drops an object does, in the reverse of the restore's order.
@@ -135,8 +136,24 @@ fn dump(database: &Database, archive: &Path, code: i32) {
     run(pgsnap().args(["dump", "-d", &database.conninfo(), "-f"]).arg(archive)).expect_code(code);
 }
 
-fn entries(archive: &Path) -> String {
+fn entries(archive: &Path) -> serde_json::Value {
     let description = run(pgsnap().args(["inspect", "--json"]).arg(archive)).expect_code(0).stdout;
     let description: serde_json::Value = serde_json::from_str(&description).expect("JSON");
-    format!("{:#}", description["entries"])
+    description["entries"].clone()
+}
+
+/// The entries with what they depend on by name. A server that takes no statistics makes some of its own when indexes are
+/// built on full tables, so that its dump may hold more of them.
+fn comparable(entries: &serde_json::Value, statistics: bool) -> String {
+    let entries = entries.as_array().expect("a list");
+    let label =
+        |entry: &serde_json::Value| format!("{} {} {}", entry["kind"], entry["schema"], entry["name"]);
+    let mut text = String::new();
+    for entry in entries.iter().filter(|entry| statistics || entry["kind"] != "STATISTICS DATA") {
+        let needs = entry["dependencies"].as_array().expect("a list").iter();
+        let needs = needs.map(|id| label(&entries[id.as_u64().expect("an id") as usize - 1]));
+        text += &format!("{} of {}\n", label(entry), entry["owner"]);
+        needs.for_each(|need| text += &format!("  needs {need}\n"));
+    }
+    text
 }
