@@ -180,6 +180,8 @@ fn no_permission(server: &Server) -> TestResult {
         &["no permission to read large objects 5001, 5002", "GRANT SELECT ON LARGE"],
     );
     assert!(!archive.exists());
+    dump(&keeper(&source), &archive, &["--no-large-objects"]).expect_code(0);
+    fs::remove_file(&archive)?;
     source.psql(&format!("ALTER DATABASE {} SET lo_compat_privileges = on", source.name));
     dump(&keeper(&source), &archive, &[]).expect_code(0);
     Ok(())
@@ -231,5 +233,17 @@ fn target_not_empty(server: &Server) -> TestResult {
     expect_words(&refused.stderr, &["is not empty", "large object 4711"]);
     let left = target.psql("SELECT convert_from(lo_get(4711), 'UTF8'), to_regclass('t') IS NULL");
     assert_eq!(left, "old|t\n");
+    // A part may go beside what is there.
+    let refused = restore(&target.conninfo(), &archive, &["--data-only"]).expect_code(9);
+    expect_words(&refused.stderr, &["BLOB METADATA 4711 exists already", "--no-verify"]);
+    target.psql("SELECT lo_unlink(4711), lo_from_bytea(4712, 'other'); CREATE TABLE t (a integer)");
+    let refused = restore(&target.conninfo(), &archive, &["--data-only"]).expect_code(9);
+    expect_words(&refused.stderr, &["the target holds large objects"]);
+    restore(&target.conninfo(), &archive, &["--data-only", "--no-verify"]).expect_code(0);
+    let both = "SELECT oid, convert_from(lo_get(oid), 'UTF8') FROM pg_largeobject_metadata ORDER BY 1";
+    assert_eq!(target.psql(both), "4711|new\n4712|other\n");
+    target.psql("SELECT lo_unlink(4711)");
+    restore(&target.conninfo(), &archive, &["--data-only", "--no-large-objects"]).expect_code(0);
+    assert_eq!(target.psql(both), "4712|other\n");
     Ok(())
 }

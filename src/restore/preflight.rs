@@ -28,6 +28,15 @@ pub async fn check(
         missing.extend(problems);
         if options.verify {
             missing.extend(tables_with_rows(session, catalog, &existing).await?);
+            let are_chosen =
+                |(place, entry): (usize, &Entry)| entry.kind == "BLOBS" && choice.contains(place);
+            if target.holds_large_objects() && catalog.entries.iter().enumerate().any(are_chosen) {
+                missing.push(
+                    "the target holds large objects: add to them without a comparison (--no-verify), or leave them out \
+                     (--no-large-objects)"
+                        .to_owned(),
+                );
+            }
         }
         if from_pipe {
             missing.extend(target.foreign_keys_in_the_way(catalog, &existing));
