@@ -50,8 +50,6 @@ fn is_loaded(major: u32) -> bool {
 fn round_trip(server: &Server, database: &str, jobs: u32) -> TestResult {
     let directory = tempfile::tempdir()?;
     let (first, second) = (directory.path().join("a.pgsnap"), directory.path().join("b.pgsnap"));
-    // Large objects are not dumped yet.
-    server.psql(database, "SELECT lo_unlink(oid) FROM pg_largeobject_metadata");
     dump(server, database, jobs, &first);
     let target = server.create_database("regression_target");
     let number = jobs.to_string();
