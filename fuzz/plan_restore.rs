@@ -8,7 +8,7 @@ use pgsnap::archive::{
 
 use super::Input;
 use super::forge::{ID, table};
-use plan::{Action, Plan, References, Rows, Task, plan, pre_data};
+use plan::{Action, Plan, References, Rows, Task, definitions, plan};
 use schedule::Schedule;
 
 // The plan is no public name of the library; it needs nothing of it but the archive.
@@ -19,7 +19,8 @@ mod plan;
 mod schedule;
 
 /// The kinds that a plan knows, and one that it does not.
-const KINDS: [&str; 4] = ["TABLE", "MATERIALIZED VIEW", "ROW SECURITY", "KIND OF THE FUTURE"];
+const KINDS: [&str; 6] =
+    ["TABLE", "MATERIALIZED VIEW", "ROW SECURITY", "KIND OF THE FUTURE", "BLOB METADATA", "BLOBS"];
 
 /// Input: jobs and whether to read back, then entries.
 pub fn holds(input: &[u8]) {
@@ -69,7 +70,7 @@ fn catalog(input: &mut Input) -> (Catalog, Index) {
         }
         entries.push(Entry {
             id,
-            kind: KINDS[usize::from(what & 3)].to_owned(),
+            kind: KINDS[usize::from(what & 7) % KINDS.len()].to_owned(),
             schema: None,
             name: String::new(),
             owner: None,
@@ -98,9 +99,9 @@ fn catalog(input: &mut Input) -> (Catalog, Index) {
 }
 
 fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
-    let pre_data = pre_data(catalog, |_| true);
-    let mut places = [&pre_data[..], &plan.acls, &plan.last].concat();
-    for list in [&pre_data, &plan.acls, &plan.last] {
+    let definitions = definitions(catalog, |_| true);
+    let mut places = [&definitions[..], &plan.acls, &plan.last].concat();
+    for list in [&definitions, &plan.acls, &plan.last] {
         assert!(list.is_sorted(), "what runs in order runs in the archive's order");
     }
     let mut loaded = vec![0; index.tables.len()];
@@ -110,11 +111,18 @@ fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
             Action::Load { table, blocks, alone } => {
                 let table = usize::try_from(*table).unwrap();
                 let all = index.tables[table].blocks.len();
+                let entry = usize::try_from(catalog.tables[table].entry).unwrap() - 1;
                 if blocks.start == 0 {
-                    places.push(usize::try_from(catalog.tables[table].entry).unwrap() - 1);
+                    places.push(entry);
                 }
                 assert_eq!(blocks.start, loaded[table]);
-                assert_eq!(*alone, blocks.start == 0 && blocks.end == all);
+                let is_whole = blocks.start == 0 && blocks.end == all;
+                let entry = &catalog.entries[entry];
+                // All entries are restored: a table that is there was made by this restore.
+                let kind_of = |id: &u32| catalog.entries[usize::try_from(*id).unwrap() - 1].kind.as_str();
+                let is_made =
+                    entry.dependencies.iter().any(|id| matches!(kind_of(id), "TABLE" | "MATERIALIZED VIEW"));
+                assert_eq!(*alone, is_whole && is_made && entry.kind != "BLOBS");
                 loaded[table] = blocks.end;
             }
             Action::Verify { .. } => {}

@@ -199,7 +199,9 @@ fn dump_class(error: &dump::Error) -> Class {
         | dump::Error::Stream { .. }
         | dump::Error::RowCount { .. } => Class::Bug,
         dump::Error::Archive(error) => archive_class(error),
-        dump::Error::Exists { .. } | dump::Error::NoRegularFile { .. } => Class::Refused,
+        dump::Error::Exists { .. }
+        | dump::Error::NoRegularFile { .. }
+        | dump::Error::LargeObjectsDenied { .. } => Class::Refused,
         dump::Error::Storage { .. } => Class::Storage,
         dump::Error::SnapshotLost | dump::Error::Renamed { .. } => Class::Snapshot,
         dump::Error::Interrupted
@@ -226,7 +228,7 @@ fn restore_class(error: &restore::Error) -> Class {
         restore::Error::Archive(error) => archive_class(error),
         restore::Error::Selection(_) => Class::Usage,
         restore::Error::NotEmpty { .. } | restore::Error::Preflight { .. } => Class::Refused,
-        restore::Error::Damaged { .. } => Class::Damaged,
+        restore::Error::Damaged { .. } | restore::Error::NoLargeObject { .. } => Class::Damaged,
         restore::Error::Unfinished(error) | restore::Error::NothingLoaded(error) => restore_class(error),
         restore::Error::ReadBack { .. } | restore::Error::Panicked(_) | restore::Error::RowCount { .. } => {
             Class::Bug

@@ -92,7 +92,7 @@ pub struct Entry {
     pub access_method: Option<String>,
     /// Ids of the entries it needs, all smaller than its own.
     pub dependencies: Vec<u32>,
-    /// For TABLE DATA: the index into [`Catalog::tables`].
+    /// For TABLE DATA and BLOBS: the index into [`Catalog::tables`].
     pub table: Option<u32>,
 }
 
@@ -132,7 +132,7 @@ pub enum Lock {
 /// A table with data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
-    /// Id of its TABLE DATA entry.
+    /// Id of the entry whose rows these are.
     pub entry: u32,
     /// Schema.
     pub schema: String,

@@ -99,6 +99,9 @@ pub(super) fn query(version: Version) -> Query {
             SELECT 1417, s.oid, 0, NULL, s.srvowner, s.srvacl, pg_catalog.acldefault('S', s.srvowner)
             FROM pg_catalog.pg_foreign_server s WHERE s.oid >= 16384 AND s.srvacl IS NOT NULL
             UNION ALL
+            SELECT 2613, m.oid, 0, NULL, m.lomowner, m.lomacl, pg_catalog.acldefault('L', m.lomowner)
+            FROM pg_catalog.pg_largeobject_metadata m WHERE m.lomacl IS NOT NULL
+            UNION ALL
             SELECT 2615, n.oid, 0, NULL, n.nspowner, n.nspacl, pg_catalog.acldefault('n', n.nspowner)
             FROM pg_catalog.pg_namespace n
             WHERE n.oid >= 16384 AND n.nspname <> 'public' AND n.nspacl IS NOT NULL

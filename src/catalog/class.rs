@@ -70,5 +70,7 @@ pub(super) const PG_PUBLICATION_REL: u32 = 6106;
 pub(super) const PG_PUBLICATION_NAMESPACE: u32 = 6237;
 /// pg_subscription.
 pub(super) const PG_SUBSCRIPTION: u32 = 6100;
+/// pg_largeobject: comments and labels name this one instead of pg_largeobject_metadata.
+pub(super) const PG_LARGEOBJECT: u32 = 2613;
 /// pg_init_privs.
 pub(super) const PG_INIT_PRIVS: u32 = 3394;

@@ -1,6 +1,6 @@
 //! Comments and security labels: a catalog each, keyed by (class, OID, column), for objects of every kind.
 
-use super::class::{PG_CLASS, PG_NAMESPACE, PG_REWRITE};
+use super::class::{PG_CLASS, PG_NAMESPACE, PG_REWRITE, PG_TYPE};
 use super::dependencies::Identities;
 use super::kinds::Query;
 use super::{Draft, Error, Results, Row};
@@ -12,14 +12,14 @@ const LABELS: &str = "labels";
 /// What initdb says about the schema public.
 const PUBLIC_COMMENT: &str = "standard public schema";
 
-/// Comments on user objects and on the schema public. An extension's comment that its control file gives is left out:
+/// Comments on user objects, large objects (whose OIDs users may choose) and the schema public. An extension's comment that its control file gives is left out:
 /// CREATE EXTENSION sets it, and only its owner may set another.
 pub(super) fn comments_query() -> Query {
     let sql = format!(
         "
         SELECT d.classoid AS class, d.objoid AS oid, d.objsubid AS sub, d.description AS text, {TARGET}
         FROM pg_catalog.pg_description d {TARGET_OF}
-        WHERE (d.objoid >= 16384 OR d.classoid = 2615)
+        WHERE (d.objoid >= 16384 OR d.classoid IN (2613, 2615))
           AND NOT EXISTS (
               SELECT FROM pg_catalog.pg_extension e
               JOIN pg_catalog.pg_available_extensions() v ON v.name = e.extname
@@ -29,23 +29,25 @@ pub(super) fn comments_query() -> Query {
     Query { name: COMMENTS, sql }
 }
 
-/// Security labels on user objects and on the schema public.
+/// Security labels on the same objects.
 pub(super) fn labels_query() -> Query {
     let sql = format!(
         "
         SELECT d.classoid AS class, d.objoid AS oid, d.objsubid AS sub, d.provider, d.label AS text, {TARGET}
         FROM pg_catalog.pg_seclabel d {TARGET_OF}
-        WHERE d.objoid >= 16384 OR d.classoid = 2615
+        WHERE d.objoid >= 16384 OR d.classoid IN (2613, 2615)
         ORDER BY d.classoid, d.objoid, d.objsubid, d.provider"
     );
     Query { name: LABELS, sql }
 }
 
-const TARGET: &str = "a.attname, c.relname, n.nspname, c.relkind IN ('i', 'I') AS is_index";
+const TARGET: &str =
+    "a.attname, COALESCE(c.relname, t.typname) AS name, n.nspname, c.relkind IN ('i', 'I') AS is_index";
 
 const TARGET_OF: &str = "
     LEFT JOIN pg_catalog.pg_class c ON d.classoid = 1259 AND c.oid = d.objoid
-    LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_type t ON d.classoid = 1247 AND t.oid = d.objoid
+    LEFT JOIN pg_catalog.pg_namespace n ON n.oid = COALESCE(c.relnamespace, t.typnamespace)
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid <> 0";
 
 /// The COMMENT statements, each with the draft that it is about. A missing comment on the schema public is dumped too,
@@ -106,7 +108,10 @@ fn target(drafts: &[Draft], identities: &Identities, row: &Row) -> Result<Option
         draft.columns_of.as_ref().map(|view| format!("RULE \"_RETURN\" ON {view}"))
     } else if class == PG_CLASS && row.bool("is_index")? {
         // The index behind a constraint has a comment of its own.
-        Some(format!("INDEX {}", sql::qualified(row.text("nspname")?, row.text("relname")?)))
+        Some(format!("INDEX {}", sql::qualified(row.text("nspname")?, row.text("name")?)))
+    } else if class == PG_TYPE {
+        // Row types, and what comes with a type: its array type, its multirange.
+        Some(format!("TYPE {}", sql::qualified(row.text("nspname")?, row.text("name")?)))
     } else {
         None
     };

@@ -78,7 +78,8 @@ pub(super) fn inventory(
     uncovered.extend(dependencies::drop_members(&mut ranked, &members, results)?);
     let (ranks, mut drafts): (Vec<usize>, Vec<Draft>) = ranked.into_iter().unzip();
     let types = TypeCatalog::read(results, version)?;
-    for relation in drafts.iter_mut().filter_map(|draft| draft.data.as_mut()) {
+    let tables = drafts.iter_mut().filter_map(|draft| draft.data.as_mut());
+    for relation in tables.filter(|relation| relation.large_objects.is_empty()) {
         if !locked.contains(&relation.oid) {
             return Err(Error::Unlocked { relation: format!("{}.{}", relation.schema, relation.name) });
         }

@@ -20,7 +20,7 @@ mod uncovered;
 pub use error::Error;
 pub use introspect::{Scope, introspect};
 pub use object::{
-    Attribute, Draft, Inventory, Item, Lock, Object, ObjectId, Pass, Piece, Relation, Repair, Section, Shape,
-    Statement, ValueKind,
+    Attribute, Draft, Inventory, Item, LargeObject, Lock, Object, ObjectId, Pass, Piece, Relation, Repair,
+    Section, Shape, Statement, ValueKind,
 };
 pub use row::{Results, Row, Value};

@@ -308,6 +308,17 @@ pub struct Relation {
     pub root: Option<(String, String)>,
     /// For a table of an extension: the condition, `WHERE ...` or nothing, for the rows that the extension does not make.
     pub condition: Option<String>,
+    /// For the contents of large objects: all of these.
+    pub large_objects: Vec<LargeObject>,
+}
+
+/// A large object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LargeObject {
+    /// Its OID.
+    pub oid: u32,
+    /// Whether the dumping role may read it.
+    pub readable: bool,
 }
 
 /// A column whose values are dumped.

@@ -359,6 +359,7 @@ mod tests {
                 text_reason: None,
                 root: None,
                 condition: None,
+                large_objects: Vec::new(),
             };
             types.complete(&mut relation);
             assert_eq!(relation.text_reason.is_some(), compares_oids);

@@ -17,9 +17,6 @@ pub(super) fn query() -> Query {
         SELECT 'rule \"_RETURN\" on ' || w.ev_class::pg_catalog.regclass
                || ', which no server creates under that name: ALTER RULE ... RENAME gives it another one'
         FROM pg_catalog.pg_rewrite w WHERE w.rulename = '_RETURN' AND w.ev_type <> '1'
-        UNION ALL
-        SELECT pg_catalog.count(*) || ' large objects' FROM pg_catalog.pg_largeobject_metadata
-        HAVING pg_catalog.count(*) > 0
         ORDER BY line"
     );
     Query { name: UNCOVERED, sql }

@@ -25,6 +25,14 @@ pub enum Error {
         /// What the server said.
         source: pg::Error,
     },
+    /// Large objects that the role may not read.
+    #[error(
+        "no permission to read large objects {oids}\n  GRANT SELECT ON LARGE OBJECT, or connect as their owner or as a superuser"
+    )]
+    LargeObjectsDenied {
+        /// Their OIDs.
+        oids: String,
+    },
     /// The server sent something that is no COPY stream.
     #[error("dumping table {table}: {source}. This is a bug in pgsnap or in the server")]
     Stream {

@@ -26,18 +26,21 @@ pub use error::Error;
 pub use options::{DumpOptions, Output};
 
 use crate::archive::{self, ArchiveId, Header, Source, Stats};
-use crate::catalog::{self, Inventory};
+use crate::catalog::{self, Inventory, Relation};
 use crate::pg::{self, CancelHandle, Candidate, ConnectConfig, Snapshot, SnapshotOptions, Wanted};
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Selection};
 use budget::Budget;
 use encode::EncoderPool;
+use plan::Split;
 use publish::{Unpublished, storage};
 use worker::{BLOCK_BYTES, Work, locked};
 use writer::{ToWriter, Writer};
 
 /// Bytes of rows on their way from the server to the file, per worker.
 const BUDGET_PER_JOB: usize = 4 * BLOCK_BYTES;
+/// So many large objects are named in an error.
+const NAMED: usize = 10;
 /// The last look at the snapshot may take this long; a session that does not answer is lost.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -150,12 +153,18 @@ async fn write_archive(
     let mut by_number: Vec<_> = relations.into_iter().map(Some).collect();
     relations = numbers.iter().filter_map(|number| by_number[*number as usize].take()).collect();
     let catalog = Arc::new(catalog);
-    let measures: Vec<plan::Measure> = relations
+    refuse_unreadable(&relations)?;
+    let measures: Vec<plan::Measure<'_>> = relations
         .iter()
         .map(|relation| plan::Measure {
             bytes: relation.heap_bytes + relation.toast_bytes,
-            pages: relation.pages,
-            splittable: splittable && relation.is_heap && relation.condition.is_none(),
+            split: if !relation.large_objects.is_empty() {
+                Split::LargeObjects(&relation.large_objects)
+            } else if splittable && relation.is_heap && relation.condition.is_none() {
+                Split::Pages(relation.pages)
+            } else {
+                Split::Never
+            },
         })
         .collect();
     let chunks = plan::chunks(&measures, options.split_above);
@@ -252,6 +261,21 @@ fn needs_outside(catalog: &archive::Catalog, choice: &Choice) -> Vec<String> {
         format!("{}, by {first}{others}", catalog.entries[need].label())
     };
     needed.into_iter().map(sentence).collect()
+}
+
+/// Large objects that the role may not read are known before the first row is.
+fn refuse_unreadable(relations: &[Relation]) -> Result<(), Error> {
+    let objects = relations.iter().flat_map(|relation| &relation.large_objects);
+    let unreadable: Vec<String> =
+        objects.filter(|object| !object.readable).map(|object| object.oid.to_string()).collect();
+    if unreadable.is_empty() {
+        return Ok(());
+    }
+    let mut oids = unreadable[..unreadable.len().min(NAMED)].join(", ");
+    if unreadable.len() > NAMED {
+        oids += &format!(" and {} more", unreadable.len() - NAMED);
+    }
+    Err(Error::LargeObjectsDenied { oids })
 }
 
 /// When the writer fails, the workers fail for want of it; when they fail, the writer is left without its last message.

@@ -1,6 +1,7 @@
 //! Which COPY reads which rows: a pure value, made before the first row is read.
 
 use crate::archive::{Table, Transfer};
+use crate::catalog::LargeObject;
 use crate::sql;
 
 /// A part of a table that one COPY reads.
@@ -10,10 +11,26 @@ pub struct Chunk {
     pub table: u32,
     /// The chunk's number within the table, from 0.
     pub number: u32,
-    /// The pages it reads; none for the whole table.
-    pub pages: Option<Pages>,
+    /// What it reads.
+    pub part: Part,
     /// An estimate of the bytes it reads, to start the largest first.
     pub bytes: u64,
+}
+
+/// What a chunk reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The whole table.
+    Whole,
+    /// Some pages of it.
+    Pages(Pages),
+    /// Large objects, by OID.
+    LargeObjects {
+        /// The first OID.
+        from: u32,
+        /// The OID after the last one; none for the last range.
+        to: Option<u32>,
+    },
 }
 
 /// A range of a heap's pages. Rows are told by ctid, so ranges without a gap miss no row and read none twice.
@@ -27,17 +44,30 @@ pub struct Pages {
 
 /// What the plan needs to know of a table.
 #[derive(Debug, Clone, Copy)]
-pub struct Measure {
+pub struct Measure<'a> {
     /// Bytes of heap and TOAST.
     pub bytes: u64,
-    /// Pages of the heap.
-    pub pages: u32,
-    /// Whether ctid ranges can be read without reading the whole table: heap tables on servers from 14 on, without a condition.
-    pub splittable: bool,
+    /// How it can be split.
+    pub split: Split<'a>,
 }
 
+/// How a table can be split into chunks.
+#[derive(Debug, Clone, Copy)]
+pub enum Split<'a> {
+    /// Not at all.
+    Never,
+    /// By its pages, which are so many. For tables of which ctid ranges can be read without reading the whole table: heap
+    /// tables on servers from 14 on, without a condition.
+    Pages(u32),
+    /// It is the contents of these large objects, sorted by OID; there is one at least.
+    LargeObjects(&'a [LargeObject]),
+}
+
+/// So many large objects are worth a chunk of their own, however small they are.
+const LARGE_OBJECTS: usize = 1000;
+
 /// The chunks of all tables, the largest first.
-pub fn chunks(tables: &[Measure], split_above: u64) -> Vec<Chunk> {
+pub fn chunks(tables: &[Measure<'_>], split_above: u64) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     for (table, measure) in (0u32..).zip(tables) {
         split(table, measure, split_above.max(1), &mut chunks);
@@ -46,30 +76,45 @@ pub fn chunks(tables: &[Measure], split_above: u64) -> Vec<Chunk> {
     chunks
 }
 
-fn split(table: u32, measure: &Measure, split_above: u64, chunks: &mut Vec<Chunk>) {
-    let wanted = measure.bytes.div_ceil(split_above);
-    let count = u32::try_from(wanted).unwrap_or(u32::MAX).min(measure.pages);
-    if !measure.splittable || count < 2 {
-        return chunks.push(Chunk { table, number: 0, pages: None, bytes: measure.bytes });
-    }
-    let border = |number: u32| (u64::from(measure.pages) * u64::from(number) / u64::from(count)) as u32;
+fn split(table: u32, measure: &Measure<'_>, split_above: u64, chunks: &mut Vec<Chunk>) {
+    let wanted = u32::try_from(measure.bytes.div_ceil(split_above)).unwrap_or(u32::MAX);
+    // OIDs have 32 bits.
+    let units = match measure.split {
+        Split::Never => 1,
+        Split::Pages(pages) => pages,
+        Split::LargeObjects(objects) => objects.len() as u32,
+    };
+    let count = match measure.split {
+        Split::LargeObjects(objects) => wanted.max(objects.len().div_ceil(LARGE_OBJECTS) as u32),
+        Split::Never | Split::Pages(_) => wanted,
+    };
+    let count = count.min(units).max(1);
+    let border = |number: u32| (u64::from(units) * u64::from(number) / u64::from(count)) as u32;
     for number in 0..count {
-        let to = (number + 1 < count).then(|| border(number + 1));
-        let pages = Some(Pages { from: border(number), to });
-        chunks.push(Chunk { table, number, pages, bytes: measure.bytes / u64::from(count) });
+        let (from, to) = (border(number), (number + 1 < count).then(|| border(number + 1)));
+        let part = match measure.split {
+            Split::LargeObjects(objects) => {
+                let oid = |place: u32| objects[place as usize].oid;
+                Part::LargeObjects { from: oid(from), to: to.map(oid) }
+            }
+            Split::Pages(_) if count > 1 => Part::Pages(Pages { from, to }),
+            Split::Never | Split::Pages(_) => Part::Whole,
+        };
+        chunks.push(Chunk { table, number, part, bytes: measure.bytes / u64::from(count) });
     }
 }
 
-/// The COPY that reads a chunk of a table. Pages and a condition exclude each other.
-pub fn copy_statement(table: &Table, pages: Option<Pages>) -> String {
+/// The COPY that reads a part of a table. Pages and a condition exclude each other.
+pub fn copy_statement(table: &Table, part: Part) -> String {
     let relation = sql::qualified(&table.schema, &table.name);
     let columns = table.columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(", ");
-    let source = match (pages, &table.condition) {
-        (None, Some(condition)) => format!("(SELECT {columns} FROM ONLY {relation} {condition})"),
+    let source = match (part, &table.condition) {
+        (Part::LargeObjects { from, to }, _) => return sql::large_object::copy_out(from, to),
+        (Part::Whole, Some(condition)) => format!("(SELECT {columns} FROM ONLY {relation} {condition})"),
         // A list of no columns is a syntax error; without a list COPY carries all columns, which are none.
-        (None, None) if columns.is_empty() => relation,
-        (None, None) => format!("{relation} ({columns})"),
-        (Some(pages), _) => {
+        (Part::Whole, None) if columns.is_empty() => relation,
+        (Part::Whole, None) => format!("{relation} ({columns})"),
+        (Part::Pages(pages), _) => {
             let end = pages.to.map(|to| format!(" AND ctid < '({to},0)'")).unwrap_or_default();
             format!("(SELECT {columns} FROM ONLY {relation} WHERE ctid >= '({},0)'{end})", pages.from)
         }
@@ -83,8 +128,8 @@ mod tests {
     use super::*;
     use crate::archive::{Column, Shape, ValueKind};
 
-    fn heap(bytes: u64, pages: u32) -> Measure {
-        Measure { bytes, pages, splittable: true }
+    fn heap(bytes: u64, pages: u32) -> Measure<'static> {
+        Measure { bytes, split: Split::Pages(pages) }
     }
 
     #[test]
@@ -96,7 +141,7 @@ mod tests {
             chunks.sort_by_key(|chunk| chunk.number);
             let mut next = 0;
             for (at, chunk) in chunks.iter().enumerate() {
-                let range = chunk.pages.unwrap();
+                let Part::Pages(range) = chunk.part else { panic!("{:?}", chunk.part) };
                 assert_eq!(range.from, next);
                 assert_eq!(range.to.is_none(), at + 1 == chunks.len());
                 next = range.to.unwrap_or(u32::MAX);
@@ -108,15 +153,26 @@ mod tests {
 
     #[test]
     fn small_foreign_and_toast_only_tables_stay_whole() {
-        let whole = [
-            heap(100, 1000),
-            Measure { splittable: false, ..heap(1 << 40, 1 << 20) },
-            heap(1 << 40, 1),
-            heap(0, 0),
-        ];
+        let whole =
+            [heap(100, 1000), Measure { bytes: 1 << 40, split: Split::Never }, heap(1 << 40, 1), heap(0, 0)];
         let chunks = chunks(&whole, 100);
         assert_eq!(chunks.len(), whole.len());
-        assert!(chunks.iter().all(|chunk| chunk.pages.is_none() && chunk.number == 0));
+        assert!(chunks.iter().all(|chunk| chunk.part == Part::Whole && chunk.number == 0));
+    }
+
+    #[test]
+    fn large_objects_are_shared_out_by_oid() {
+        let objects: Vec<LargeObject> =
+            (0..2500).map(|at| LargeObject { oid: 100 + 2 * at, readable: true }).collect();
+        let split = |objects, bytes, above| {
+            let chunks = chunks(&[Measure { bytes, split: Split::LargeObjects(objects) }], above);
+            chunks.into_iter().map(|chunk| chunk.part).collect::<Vec<_>>()
+        };
+        let part = |from, to| Part::LargeObjects { from, to };
+        let thirds = [part(100, Some(1766)), part(1766, Some(3432)), part(3432, None)];
+        assert_eq!(split(&objects, 10, 100), thirds);
+        assert_eq!(split(&objects[..2], 1000, 100), [part(100, Some(102)), part(102, None)]);
+        assert_eq!(split(&objects[..1], 1000, 100), [part(100, None)]);
     }
 
     #[test]
@@ -148,21 +204,24 @@ mod tests {
     #[test]
     fn statements() {
         let (binary, text) = (table(&["a", "B"], Transfer::Binary, None), table(&[], Transfer::Text, None));
-        assert_eq!(copy_statement(&binary, None), "COPY public.t (a, \"B\") TO STDOUT (FORMAT binary)");
-        assert_eq!(copy_statement(&text, None), "COPY public.t TO STDOUT");
-        let pages = Some(Pages { from: 3, to: Some(9) });
+        assert_eq!(
+            copy_statement(&binary, Part::Whole),
+            "COPY public.t (a, \"B\") TO STDOUT (FORMAT binary)"
+        );
+        assert_eq!(copy_statement(&text, Part::Whole), "COPY public.t TO STDOUT");
+        let pages = Part::Pages(Pages { from: 3, to: Some(9) });
         assert_eq!(
             copy_statement(&binary, pages),
             "COPY (SELECT a, \"B\" FROM ONLY public.t WHERE ctid >= '(3,0)' AND ctid < '(9,0)') TO STDOUT \
              (FORMAT binary)"
         );
-        let open = Some(Pages { from: 9, to: None });
+        let open = Part::Pages(Pages { from: 9, to: None });
         assert_eq!(
             copy_statement(&text, open),
             "COPY (SELECT  FROM ONLY public.t WHERE ctid >= '(9,0)') TO STDOUT"
         );
         assert_eq!(
-            copy_statement(&table(&["a"], Transfer::Text, Some("WHERE a > 1")), None),
+            copy_statement(&table(&["a"], Transfer::Text, Some("WHERE a > 1")), Part::Whole),
             "COPY (SELECT a FROM ONLY public.t WHERE a > 1) TO STDOUT"
         );
     }

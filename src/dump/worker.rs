@@ -106,7 +106,7 @@ async fn read_chunk(
 ) -> Result<(), Error> {
     let table = &work.catalog.tables[chunk.table as usize];
     let name = table.label();
-    let statement = copy_statement(table, chunk.pages);
+    let statement = copy_statement(table, chunk.part);
     let mut reading = Reading {
         work,
         table: &name,

@@ -89,6 +89,14 @@ pub enum Error {
         /// Digest of the rows in the archive.
         expected_digest: String,
     },
+    /// A row is no piece of a large object: its fields are not OID, offset and bytes.
+    #[error(
+        "a row of {table} is no piece of a large object: the archive was not made by pgsnap, or is damaged"
+    )]
+    NoLargeObject {
+        /// Schema and name of the archive's table.
+        table: String,
+    },
     /// The server counts other rows than were sent.
     #[error("loading table {table}: {sent} rows were sent and the server took {taken}")]
     RowCount {

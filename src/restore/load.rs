@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Error, Shared};
+use super::plan::holds_large_objects;
+use super::{Error, Shared, large_object};
 use crate::archive::{Archive, BlockDecoder, Digest, Index, Table, Transfer};
 use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER, RowSplitter};
 use crate::pg::copy::CopyIn;
@@ -13,7 +14,7 @@ use crate::sql;
 /// Rows read back are counted in pieces of about this size.
 const READ_BACK_BYTES: usize = 1 << 20;
 
-/// Loads blocks of a table with one COPY. A task that loads the table alone empties it first, in the same transaction, so
+/// Loads blocks of a table with one COPY; contents of large objects otherwise. A task that loads the table alone empties it first, in the same transaction, so
 /// that the server can write frozen rows.
 pub async fn load(
     shared: &Shared,
@@ -24,6 +25,9 @@ pub async fn load(
     alone: bool,
 ) -> Result<(), Error> {
     let table = &shared.catalog.tables[number as usize];
+    if holds_large_objects(&shared.catalog, table) {
+        return large_object::load(shared, archive, session, number, blocks).await;
+    }
     let failed = |source| Error::Load { table: table.label(), source };
     if alone {
         let relation = sql::qualified(&table.schema, &table.name);
@@ -137,7 +141,11 @@ pub async fn verify(shared: &Shared, index: &Index, session: &mut Session, numbe
     let mut rows = 0;
     let mut digest = Digest::default();
     let unreadable = |source| Error::ReadBack { table: table.label(), source };
-    let statement = copy_out_statement(table);
+    let statement = if holds_large_objects(&shared.catalog, table) {
+        sql::large_object::copy_out(0, None)
+    } else {
+        copy_out_statement(table)
+    };
     let read = pg::copy::copy_out(session, &statement, |bytes| {
         splitter.push(bytes).map_err(unreadable)?;
         if splitter.ready() >= READ_BACK_BYTES {

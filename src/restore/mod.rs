@@ -4,6 +4,7 @@
 //! ACLs and what needs them, in order again.
 
 mod error;
+mod large_object;
 mod load;
 mod options;
 mod pipe;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use tokio::task::JoinSet;
 
 pub use error::Error;
@@ -35,6 +37,8 @@ use schedule::Schedule;
 
 /// How often a statement that the server sacrificed to break a deadlock is tried.
 const DEADLOCK_TRIES: usize = 5;
+/// How many large objects are made without waiting for the answer about the first.
+const LARGE_OBJECTS_AHEAD: usize = 100;
 /// deadlock_detected
 const DEADLOCK: &str = "40P01";
 /// Entries that call functions which came with PostgreSQL 18.
@@ -265,9 +269,9 @@ async fn restore(
     session: Session,
     mut workers: Vec<Session>,
 ) -> Result<Arc<Index>, Error> {
-    let pre_data = plan::pre_data(&shared.catalog, |entry| shared.wants(entry));
+    let definitions = plan::definitions(&shared.catalog, |entry| shared.wants(entry));
     shared.step("creating objects");
-    execute_all(shared, &session, &pre_data).await?;
+    create_definitions(shared, &session, &definitions).await?;
     let (archive, index, rows) = match source {
         Source::File(archive) => {
             let (_, index) = archive.shared();
@@ -325,6 +329,17 @@ fn with_selected_roots(catalog: Arc<Catalog>, choice: &Choice) -> Arc<Catalog> {
         table.root.take_if(|root| unselected.contains(root));
     }
     Arc::new(catalog)
+}
+
+/// Executes entries in order; large objects, which need nothing of each other, many at a time.
+async fn create_definitions(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {
+    let is_large_object = |place: &usize| plan::is_large_object(&shared.catalog.entries[*place]);
+    for alike in places.chunk_by(|left, right| is_large_object(left) && is_large_object(right)) {
+        for some in alike.chunks(LARGE_OBJECTS_AHEAD) {
+            try_join_all(some.iter().map(|place| execute(shared, session, *place))).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {

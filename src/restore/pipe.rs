@@ -14,7 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::load::Copy;
-use super::{Error, Shared};
+use super::plan::holds_large_objects;
+use super::{Error, Shared, large_object};
 use crate::archive::{ArchiveId, ArrivedBlock, BlockDecoder, BlockInfo, Contents, Index, SequentialReader};
 use crate::pg::Session;
 use crate::progress::Event;
@@ -105,8 +106,8 @@ struct Worker {
 }
 
 impl Worker {
-    /// Loads blocks until no more will come; a COPY for as many blocks of one table as come in a row. Those of tables that are
-    /// not wanted are only checked.
+    /// Loads blocks until no more will come; a COPY for as many blocks of one table as come in a row. Contents of large
+    /// objects take no COPY. Blocks of tables that are not wanted are only checked.
     async fn run(mut self, id: ArchiveId) -> Result<Session, Error> {
         let Worker { shared, contents, session, blocks } = &mut self;
         let catalog = &shared.catalog;
@@ -117,7 +118,8 @@ impl Worker {
         while let Some((block, _)) = &next {
             let number = block.info.table;
             let table = &catalog.tables[number as usize];
-            let mut copy = match shared.loads(number) {
+            let is_wanted = shared.loads(number);
+            let mut copy = match is_wanted && !holds_large_objects(catalog, table) {
                 true => Some(Copy::start(session, table, false).await?),
                 false => None,
             };
@@ -129,6 +131,10 @@ impl Worker {
                 if let Some(copy) = &mut copy {
                     copy.send(rows).await?;
                     copy.sent += u64::from(block.info.rows);
+                } else if is_wanted {
+                    large_object::write(session, table, &rows).await?;
+                }
+                if is_wanted {
                     shared.monitor.report(Event::Advanced(bytes));
                 }
                 drop(share);

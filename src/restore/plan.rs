@@ -10,11 +10,21 @@ use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section, Table};
 /// Tables with more raw bytes than this are loaded by several workers at once.
 const LOAD_PART_BYTES: u64 = 256 << 20;
 
+/// The same for contents of large objects: they have no rows to freeze when one worker loads them all, and writing them takes
+/// the server several times as long.
+const LARGE_OBJECT_PART_BYTES: u64 = 32 << 20;
+
 /// Kinds of entries that others lock. A kind that is not here is never locked by plan, only by the server.
 const RELATIONS: [&str; 3] = ["TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW"];
 
 /// The kind that must wait until the table has been read back: from then on the owner may not see every row.
 const ROW_SECURITY: &str = "ROW SECURITY";
+
+/// The kind that makes a large object, without its contents.
+const LARGE_OBJECT: &str = "BLOB METADATA";
+
+/// The kind whose rows are the contents of large objects.
+const LARGE_OBJECT_DATA: &str = "BLOBS";
 
 /// Something one worker does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,11 +83,26 @@ pub struct Plan {
     pub last: Vec<usize>,
 }
 
-/// The entries that run first, in order: those of pre-data that `wanted` lets through.
-pub fn pre_data(catalog: &Catalog, wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
-    let first = |entry: &Entry| (entry.pass, entry.section) == (Pass::Main, Section::PreData);
+/// The entries that run first, in order: those of pre-data that `wanted` lets through, and large objects, whose contents
+/// come with the rows of tables.
+pub fn definitions(catalog: &Catalog, wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
     let entries = catalog.entries.iter().enumerate();
-    entries.filter(|(_, entry)| first(entry) && wanted(entry)).map(|(place, _)| place).collect()
+    entries.filter(|(_, entry)| is_definition(entry) && wanted(entry)).map(|(place, _)| place).collect()
+}
+
+fn is_definition(entry: &Entry) -> bool {
+    entry.pass == Pass::Main && (entry.section == Section::PreData || is_large_object(entry))
+}
+
+/// Whether an entry makes a large object.
+pub fn is_large_object(entry: &Entry) -> bool {
+    entry.section == Section::Data && entry.table.is_none() && entry.kind == LARGE_OBJECT
+}
+
+/// Whether the rows of a table are contents of large objects.
+pub fn holds_large_objects(catalog: &Catalog, table: &Table) -> bool {
+    let entry = (table.entry as usize).checked_sub(1).and_then(|place| catalog.entries.get(place));
+    entry.is_some_and(|entry| entry.kind == LARGE_OBJECT_DATA)
 }
 
 /// Makes the plan for the other entries that `wanted` lets through. `references` are those of the tables that may have their
@@ -106,7 +131,8 @@ pub fn plan(
         through: BTreeMap::new(),
     };
     let wanted = || catalog.entries.iter().enumerate().filter(|(_, entry)| wanted(entry));
-    let data = |entry: &Entry| (entry.pass, entry.section) == (Pass::Main, Section::Data);
+    let data =
+        |entry: &Entry| (entry.pass, entry.section) == (Pass::Main, Section::Data) && !is_definition(entry);
     wanted().filter(|(_, entry)| data(entry)).for_each(|(place, entry)| builder.add(place, entry));
     builder.follow_references();
     builder.join_partitions();
@@ -204,13 +230,16 @@ impl Builder<'_> {
     fn add_loads(&mut self, place: usize, entry: &Entry, table: u32) -> Vec<usize> {
         let index = &self.index.tables[table as usize];
         let Table { root, condition, .. } = &self.catalog.tables[table as usize];
+        let are_large_objects = entry.kind == LARGE_OBJECT_DATA;
+        let part_bytes = if are_large_objects { LARGE_OBJECT_PART_BYTES } else { LOAD_PART_BYTES };
         let after = self.after(entry);
         let own: Vec<usize> = relations(self.catalog, entry).collect();
         let is_made = is_made(self.catalog, entry, self.wants);
         let refers_to_itself = self.references.get(&place).is_some_and(|before| before.contains(&place));
-        let parts = self.parts(table, is_made || !refers_to_itself);
+        let parts = self.parts(table, part_bytes, is_made || !refers_to_itself);
         // A table that was there before is not emptied.
-        let alone = parts.len() == 1 && root.is_none() && condition.is_none() && is_made;
+        let is_emptied = is_made && !are_large_objects;
+        let alone = parts.len() == 1 && root.is_none() && condition.is_none() && is_emptied;
         let mut loads = Vec::new();
         for blocks in parts {
             let weight = index.blocks[blocks.clone()].iter().map(|block| block.raw_len).sum();
@@ -274,11 +303,11 @@ impl Builder<'_> {
     }
 
     /// The block ranges that are loaded by a task each: one for a small table or a single worker.
-    fn parts(&self, table: u32, splittable: bool) -> Vec<std::ops::Range<usize>> {
+    fn parts(&self, table: u32, part_bytes: u64, splittable: bool) -> Vec<std::ops::Range<usize>> {
         let Rows::InArchive { jobs } = self.rows else { return Vec::new() };
         let index = &self.index.tables[table as usize];
         let blocks = index.blocks.len();
-        let wanted = usize::try_from(index.raw_bytes / LOAD_PART_BYTES).unwrap_or(usize::MAX).max(1);
+        let wanted = usize::try_from(index.raw_bytes / part_bytes).unwrap_or(usize::MAX).max(1);
         let count = if jobs == 1 || !splittable { 1 } else { wanted.min(blocks.max(1)) };
         (0..count).map(|part| blocks * part / count..blocks * (part + 1) / count).collect()
     }
@@ -380,7 +409,7 @@ mod tests {
     fn post_data_waits_for_the_rows_and_acls_come_last() {
         let (catalog, index) = example(100);
         let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, true, &References::new(), |_| true);
-        assert_eq!(pre_data(&catalog, |_| true), [0]);
+        assert_eq!(definitions(&catalog, |_| true), [0]);
         assert_eq!((plan.acls, plan.last), (vec![4], vec![]));
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
         let load = Action::Load { table: 0, blocks: 0..4, alone: true };
@@ -389,6 +418,25 @@ mod tests {
         assert_eq!(plan.tasks[0].locks, [(0, Lock::Exclusive)]);
         assert_eq!(plan.tasks[2].locks, [(0, Lock::Share)]);
         assert_eq!(plan.tasks[3].locks, [(0, Lock::Exclusive)]);
+    }
+
+    #[test]
+    fn large_objects_are_made_first_and_filled_by_several() {
+        let (mut catalog, index) = example(LARGE_OBJECT_PART_BYTES * 3);
+        catalog.entries[0].kind = LARGE_OBJECT.to_owned();
+        catalog.entries[0].section = Section::Data;
+        catalog.entries[1].kind = LARGE_OBJECT_DATA.to_owned();
+        catalog.entries.truncate(2);
+        assert_eq!(definitions(&catalog, |_| true), [0]);
+        assert!(holds_large_objects(&catalog, &catalog.tables[0]));
+        for (jobs, parts) in [(1, 1), (4, 3)] {
+            let plan = plan(&catalog, &index, Rows::InArchive { jobs }, true, &References::new(), |_| true);
+            let (verify, loads) = plan.tasks.split_last().unwrap();
+            let alone = |task: &Task| matches!(task.action, Action::Load { alone: true, .. });
+            assert_eq!((loads.len(), loads.iter().any(alone)), (parts, false));
+            assert_eq!(verify.action, Action::Verify { table: 0 });
+            assert_eq!(verify.after, (0..parts).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -28,6 +28,15 @@ pub async fn check(
         missing.extend(problems);
         if options.verify {
             missing.extend(tables_with_rows(session, catalog, &existing).await?);
+            let are_chosen =
+                |(place, entry): (usize, &Entry)| entry.kind == "BLOBS" && choice.contains(place);
+            if target.holds_large_objects() && catalog.entries.iter().enumerate().any(are_chosen) {
+                missing.push(
+                    "the target holds large objects: add to them without a comparison (--no-verify), or leave them out \
+                     (--no-large-objects)"
+                        .to_owned(),
+                );
+            }
         }
         if from_pipe {
             missing.extend(target.foreign_keys_in_the_way(catalog, &existing));
@@ -77,7 +86,8 @@ async fn refuse_user_objects(session: &Session) -> Result<(), Error> {
          FROM (SELECT name, pg_catalog.row_number() OVER (ORDER BY name) AS place FROM ({} UNION ALL {} UNION ALL {} UNION ALL {} UNION ALL {} \
          UNION ALL SELECT 'schema ' || pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_namespace n \
          WHERE {USER_SCHEMA} AND n.nspname <> 'public' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
-         WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid AND d.deptype = 'e')) objects) numbered",
+         WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid = n.oid AND d.deptype = 'e') \
+         UNION ALL SELECT 'large object ' || m.oid FROM pg_catalog.pg_largeobject_metadata m) objects) numbered",
         own(
             "pg_class",
             "o.relkind NOT IN ('i', 'I', 't') AND",

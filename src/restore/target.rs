@@ -11,6 +11,9 @@ use crate::selection::{Choice, references};
 /// words.
 type Identity = (String, String, String);
 
+/// The class of large objects; their names are their OIDs.
+const LARGE_OBJECT: &str = "large object";
+
 /// The objects of users in the target.
 pub struct Target(BTreeSet<Identity>);
 
@@ -75,6 +78,7 @@ impl Target {
             alone("publication", "pg_publication", "pubname"),
             alone("event trigger", "pg_event_trigger", "evtname"),
             alone("access method", "pg_am", "amname"),
+            alone(LARGE_OBJECT, "pg_largeobject_metadata", "oid"),
         ]
         .join(" UNION ALL ");
         let rows = session.query("look for objects in the target", &statement, &[]).await?;
@@ -85,6 +89,11 @@ impl Target {
     /// Whether the object that an entry makes is there; none when nobody knows.
     fn holds(&self, entry: &Entry) -> Option<bool> {
         identity(entry).map(|identity| self.0.contains(&identity))
+    }
+
+    /// Whether large objects are there: reading back finds them beside those of the archive.
+    pub fn holds_large_objects(&self) -> bool {
+        self.0.iter().any(|(class, _, _)| class == LARGE_OBJECT)
     }
 
     fn holds_schema(&self, schema: &str) -> bool {
@@ -267,6 +276,7 @@ fn identity(entry: &Entry) -> Option<Identity> {
         "PUBLICATION" => "publication",
         "EVENT TRIGGER" => "event trigger",
         "ACCESS METHOD" => "access method",
+        "BLOB METADATA" => LARGE_OBJECT,
         _ => return None,
     };
     named(class, entry)

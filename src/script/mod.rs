@@ -5,7 +5,7 @@ mod values;
 
 use std::io::{self, Write};
 
-use crate::archive::{Archive, BlockDecoder, Catalog, Entry, Pass, Table, Transfer};
+use crate::archive::{Archive, BlockDecoder, Catalog, Column, Entry, Pass, Table, Transfer};
 use crate::copy_rows::{Format, fields};
 use crate::sql;
 use types::Types;
@@ -13,6 +13,9 @@ use values::Type;
 
 /// Entries that call functions which came with PostgreSQL 18.
 const STATISTICS_DATA: &str = "STATISTICS DATA";
+
+/// The entry with the contents of large objects.
+const LARGE_OBJECT_DATA: &str = "BLOBS";
 
 /// What a script needs before its first statement: that nothing of the session changes what the statements mean.
 const SETTINGS: &str = "\\set ON_ERROR_STOP on
@@ -185,7 +188,35 @@ impl<'a> Script<'a> {
             self.statement(&format!("ALTER {owned} OWNER TO {}", sql::ident(owner)), label)?;
         }
         let table = entry.table.map(|number| (number, self.archive.table(number)));
-        if let Some((number, Some(table))) = table { self.rows(number, table) } else { Ok(()) }
+        match table {
+            Some((number, Some(table))) if entry.kind == LARGE_OBJECT_DATA => {
+                self.large_objects(number, table)
+            }
+            Some((number, Some(table))) => self.rows(number, table),
+            _ => Ok(()),
+        }
+    }
+
+    /// The contents of large objects: rows of an OID, an offset and bytes.
+    fn large_objects(&mut self, number: u32, table: &Table) -> Result<(), Error> {
+        let mut decoder = BlockDecoder::new(self.archive.header().id)?;
+        let (mut rows, types) = (Vec::new(), [Type::Unsigned, Type::Integer, Type::Bytea]);
+        for block in self.archive.index().tables.get(number as usize).iter().flat_map(|index| &index.blocks) {
+            decoder.decode(table, self.archive.block(block)?, &mut rows)?;
+            let mut walker = fields(Format::Binary, types.len(), &rows);
+            let in_table = |source| crate::archive::Error::Rows { table: table.label(), source };
+            while let Some(row) = walker.next_row().map_err(in_table)? {
+                let mut values = Vec::new();
+                for ((field, of), column) in row.fields.iter().zip(&types).zip(&table.columns) {
+                    let mut value = Vec::new();
+                    let rendered = field.and_then(|field| values::render(of, field, &mut value));
+                    rendered.ok_or_else(|| no_value(table, column))?;
+                    values.push(String::from_utf8_lossy(&value).into_owned());
+                }
+                writeln!(self.out, "SELECT pg_catalog.lo_put('{}');", values.join("', '"))?;
+            }
+        }
+        Ok(())
     }
 
     fn rows(&mut self, number: u32, table: &Table) -> Result<(), Error> {
@@ -239,16 +270,16 @@ fn lines(table: &Table, types: &[Option<Type>], rows: &[u8], text: &mut Vec<u8>)
             };
             value.clear();
             let rendered = of.as_ref().and_then(|of| values::render(of, field, &mut value));
-            rendered.ok_or_else(|| Error::Value {
-                table: table.label(),
-                column: column.name.clone(),
-                type_name: column.type_name.clone(),
-            })?;
+            rendered.ok_or_else(|| no_value(table, column))?;
             escape(&value, text);
         }
         text.push(b'\n');
     }
     Ok(())
+}
+
+fn no_value(table: &Table, column: &Column) -> Error {
+    Error::Value { table: table.label(), column: column.name.clone(), type_name: column.type_name.clone() }
 }
 
 /// A field of COPY text.

@@ -4,6 +4,7 @@
 //! client library refuses the statement before anything is sent.
 
 mod keywords;
+pub mod large_object;
 mod tokens;
 
 use keywords::KEYWORDS;

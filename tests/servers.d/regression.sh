@@ -106,10 +106,6 @@ load_regression() {
     perl "$here/servers.d/pg_dump_objects.pl" "$tests/t/002_pg_dump.pl" >"$dir/pg_dump_objects.sql"
     "$oracle_bin/psql" -XAtqd postgres -c 'CREATE DATABASE pg_dump_objects TEMPLATE template0'
     "$oracle_bin/psql" -Xqd pg_dump_objects -f "$dir/pg_dump_objects.sql" >"$dir/results/pg_dump_objects.out" 2>&1
-    # Large objects are not dumped yet.
-    for database in regression pg_dump_objects; do
-        "$oracle_bin/psql" -Xqd $database -c 'SELECT lo_unlink(oid) FROM pg_largeobject_metadata' >/dev/null
-    done
     "$oracle_bin/psql" -XAtqd postgres -c 'CREATE DATABASE regression_marked TEMPLATE regression'
     "$oracle_bin/psql" -Xqd regression_marked -v ON_ERROR_STOP=1 -f "$here/servers.d/regression_marked.sql"
     touch "$dir/done"

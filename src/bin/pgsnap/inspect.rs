@@ -122,12 +122,17 @@ fn loading_option(checked: &Salvaged) -> &'static str {
 /// One line per table, one for the rest by kind.
 fn contents(archive: &Archive, choice: &Choice) -> String {
     let mut rows = Vec::new();
-    for (table, index) in tables(archive, choice) {
-        rows.push(sizes("TABLE DATA", &table.label(), index));
-    }
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-    for entry in entries(archive, choice).filter(|entry| entry.table.is_none()) {
-        *kinds.entry(&entry.kind).or_default() += 1;
+    for entry in entries(archive, choice) {
+        let Some(number) = entry.table else {
+            *kinds.entry(&entry.kind).or_default() += 1;
+            continue;
+        };
+        if let (Some(table), Some(index)) =
+            (archive.table(number), archive.index().tables.get(number as usize))
+        {
+            rows.push(sizes(&entry.kind, &table.label(), index));
+        }
     }
     let kinds: Vec<String> = kinds
         .into_iter()

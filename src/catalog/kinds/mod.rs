@@ -10,6 +10,7 @@ mod columns;
 mod composite;
 mod constraint;
 mod conversion;
+mod copied_comment;
 mod default;
 mod default_acl;
 mod domain;
@@ -22,9 +23,10 @@ mod foreign_key;
 mod function;
 mod index;
 mod index_attach;
-mod inherited_check;
 mod initial_acl;
 mod language;
+mod large_object;
+mod large_object_data;
 mod materialized_view;
 mod materialized_view_data;
 mod operator;
@@ -129,9 +131,10 @@ pub const KINDS: &[Kind] = &[
     // Data.
     table_data::TABLE_DATA,
     sequence_set::SEQUENCE_SET,
+    large_object::LARGE_OBJECT,
+    large_object_data::LARGE_OBJECT_DATA,
     // After the data.
     check_constraint::CHECK_CONSTRAINT,
-    inherited_check::INHERITED_CHECK,
     constraint::CONSTRAINT,
     index::INDEX,
     index_attach::INDEX_ATTACH,
@@ -139,6 +142,7 @@ pub const KINDS: &[Kind] = &[
     rule::RULE,
     trigger::TRIGGER,
     foreign_key::FK_CONSTRAINT,
+    copied_comment::COPIED_COMMENT,
     policy::POLICY,
     row_security::ROW_SECURITY,
     publication::PUBLICATION,

@@ -121,6 +121,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
                 None => None,
             },
             condition,
+            large_objects: Vec::new(),
         });
         drafts.push(draft);
     }

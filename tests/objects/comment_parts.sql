@@ -1,0 +1,26 @@
+-- Comments on parts that have no statement of their own. pg_dump leaves all of these out.
+CREATE TABLE public.parent (id integer CONSTRAINT "Posi tive" CHECK (id > 0), body text);
+CREATE TABLE public.child (more integer) INHERITS (public.parent);
+COMMENT ON CONSTRAINT "Posi tive" ON public.child IS 'inherited';
+CREATE TABLE public.parted (id integer CONSTRAINT small CHECK (id < 100)) PARTITION BY LIST (id);
+CREATE TABLE public.part PARTITION OF public.parted FOR VALUES IN (1);
+COMMENT ON CONSTRAINT small ON public.parted IS 'of the whole';
+COMMENT ON CONSTRAINT small ON public.part IS 'of the part';
+CREATE FUNCTION public.act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER "Clo ned" AFTER INSERT ON public.parted FOR EACH ROW EXECUTE FUNCTION public.act();
+CREATE TRIGGER moved AFTER INSERT ON public.parted FOR EACH ROW EXECUTE FUNCTION public.act();
+ALTER TABLE public.part DISABLE TRIGGER moved;
+COMMENT ON TRIGGER "Clo ned" ON public.part IS 'a copy''s';
+COMMENT ON TRIGGER moved ON public.part IS 'a copy''s that has a state of its own';
+CREATE TABLE public.referred (id integer PRIMARY KEY);
+ALTER TABLE public.parted ADD CONSTRAINT refers FOREIGN KEY (id) REFERENCES public.referred;
+COMMENT ON CONSTRAINT refers ON public.part IS 'a copied foreign key';
+ALTER TABLE public.parted ADD PRIMARY KEY (id);
+COMMENT ON CONSTRAINT part_pkey ON public.part IS 'an attached primary key';
+COMMENT ON INDEX public.part_pkey IS 'and its index';
+CREATE VIEW public."A view" AS SELECT id FROM public.parent;
+COMMENT ON RULE "_RETURN" ON public."A view" IS 'the view''s rule';
+CREATE MATERIALIZED VIEW public.mat AS SELECT id FROM public.parent;
+COMMENT ON RULE "_RETURN" ON public.mat IS 'the materialized view''s rule';
+COMMENT ON TYPE public.parent IS 'a row type';
+COMMENT ON TYPE public."A view" IS 'a view''s row type';

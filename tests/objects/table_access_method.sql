@@ -1,0 +1,12 @@
+CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler;
+CREATE ACCESS METHOD "Heap ""3""" TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE public.ordinary (a integer);
+CREATE TABLE public.other (a integer PRIMARY KEY, b text) USING heap2;
+CREATE TABLE public.odd (a integer) USING "Heap ""3""";
+CREATE MATERIALIZED VIEW public.mat USING heap2 AS SELECT a FROM public.other;
+CREATE TABLE public.parted (a integer) PARTITION BY LIST (a);
+CREATE TABLE public.part1 PARTITION OF public.parted FOR VALUES IN (1) USING heap2;
+CREATE TABLE public.part2 PARTITION OF public.parted FOR VALUES IN (2);
+CREATE TABLE public.inherits () INHERITS (public.ordinary) USING "Heap ""3""";
+INSERT INTO public.other SELECT i, repeat('x', 3000) FROM generate_series(1, 100) i;
+INSERT INTO public.parted VALUES (1), (2);
