@@ -11,7 +11,8 @@ use crate::sql;
 pub(super) const COPIED_COMMENT: Kind = Kind { tag: "COMMENT", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
-    // A CHECK is that of the same name. A trigger with a state of its own is an object.
+    // A CHECK is that of the same name. A trigger with a state of its own is an object, and
+    // those of foreign keys have other names elsewhere.
     let sql = format!(
         "SELECT {TABLE_OF}, d.classoid AS class, d.objoid AS oid, o.name, d.description, o.originals
            FROM (SELECT {PG_CONSTRAINT} AS class, k.oid, k.conrelid AS relation, k.conname AS name,
@@ -30,7 +31,8 @@ fn queries(_: Version) -> Vec<Query> {
                                   UNION SELECT a.tgparentid FROM pg_catalog.pg_trigger a JOIN up ON a.oid = up.oid)
                               SELECT up.oid::pg_catalog.text FROM up WHERE up.oid <> 0)
                    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_trigger p ON p.oid = t.tgparentid
-                  WHERE t.tgenabled = p.tgenabled) o
+                  WHERE t.tgenabled = p.tgenabled AND NOT EXISTS (
+                        SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND k.contype = 'f')) o
            JOIN pg_catalog.pg_description d ON d.classoid = o.class AND d.objoid = o.oid
            JOIN pg_catalog.pg_class c ON c.oid = o.relation {SCHEMA}
           WHERE {OF_USERS}
