@@ -11,7 +11,8 @@ use crate::sql;
 pub(super) const COPIED_COMMENT: Kind = Kind { tag: "COMMENT", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
-    // A CHECK is that of the same name. A trigger with a state of its own is an object, and
+    // A CHECK is that of the same name. A copied foreign key comes back with the name of the declared one, or with one that
+    // the server chooses. A trigger with a state of its own is an object, and
     // those of foreign keys have other names elsewhere.
     let sql = format!(
         "SELECT {TABLE_OF}, d.classoid AS class, d.objoid AS oid, o.name, d.description, o.originals
@@ -20,10 +21,22 @@ fn queries(_: Version) -> Vec<Query> {
                                   SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = k.conrelid
                                   UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.relation)
                               SELECT p.oid::pg_catalog.text FROM up
-                              JOIN pg_catalog.pg_constraint p ON p.conrelid = up.relation AND p.contype = k.contype
-                                   AND (p.contype = 'f' OR p.conname = k.conname)) AS originals
+                              JOIN pg_catalog.pg_constraint p ON p.conrelid = up.relation AND p.contype = 'c'
+                                   AND p.conname = k.conname) AS originals
                    FROM pg_catalog.pg_constraint k
-                  WHERE k.contype = 'c' AND NOT k.conislocal OR k.contype = 'f' AND k.conparentid <> 0
+                  WHERE k.contype = 'c' AND NOT k.conislocal
+                 UNION ALL
+                 SELECT {PG_CONSTRAINT}, k.oid, k.conrelid, k.conname, ARRAY[r.oid::pg_catalog.text]
+                   FROM pg_catalog.pg_constraint k
+                  CROSS JOIN LATERAL (
+                        WITH RECURSIVE up AS (
+                            SELECT p.oid, p.conparentid, p.conrelid, p.conname
+                            FROM pg_catalog.pg_constraint p WHERE p.oid = k.conparentid
+                            UNION ALL
+                            SELECT p.oid, p.conparentid, p.conrelid, p.conname
+                            FROM up JOIN pg_catalog.pg_constraint p ON p.oid = up.conparentid)
+                        SELECT up.oid, up.conrelid, up.conname FROM up WHERE up.conparentid = 0) r
+                  WHERE k.contype = 'f' AND r.conname = k.conname AND r.conrelid <> k.conrelid
                  UNION ALL
                  SELECT {PG_TRIGGER}, t.oid, t.tgrelid, t.tgname,
                         ARRAY(WITH RECURSIVE up (oid) AS (
