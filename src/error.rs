@@ -124,7 +124,9 @@ impl Error {
 
 fn restored_object(error: &restore::Error) -> Option<&str> {
     match error {
-        restore::Error::Unfinished(error) | restore::Error::NothingLoaded(error) => restored_object(error),
+        restore::Error::Unfinished { cause, .. } | restore::Error::NothingLoaded { cause, .. } => {
+            restored_object(cause)
+        }
         restore::Error::Statement { object, .. } => Some(object),
         restore::Error::Load { table, .. }
         | restore::Error::ReadBack { table, .. }
@@ -136,7 +138,9 @@ fn restored_object(error: &restore::Error) -> Option<&str> {
 
 fn server_of_restore(error: &restore::Error) -> Option<&pg::Error> {
     match error {
-        restore::Error::Unfinished(error) | restore::Error::NothingLoaded(error) => server_of_restore(error),
+        restore::Error::Unfinished { cause, .. } | restore::Error::NothingLoaded { cause, .. } => {
+            server_of_restore(cause)
+        }
         restore::Error::Server(error)
         | restore::Error::Statement { source: error, .. }
         | restore::Error::Load { source: error, .. } => Some(error),
@@ -194,12 +198,13 @@ fn dump_class(error: &dump::Error) -> Class {
             error => server_class(error),
         },
         dump::Error::Selection(_) => Class::Usage,
-        dump::Error::Catalog(_)
+        dump::Error::Catalog(catalog::Error::Row { .. } | catalog::Error::Unlocked { .. })
         | dump::Error::Panicked(_)
         | dump::Error::Stream { .. }
         | dump::Error::RowCount { .. } => Class::Bug,
         dump::Error::Archive(error) => archive_class(error),
-        dump::Error::Exists { .. }
+        dump::Error::Catalog(catalog::Error::Passwords)
+        | dump::Error::Exists { .. }
         | dump::Error::NoRegularFile { .. }
         | dump::Error::LargeObjectsDenied { .. } => Class::Refused,
         dump::Error::Storage { .. } => Class::Storage,
@@ -229,10 +234,14 @@ fn restore_class(error: &restore::Error) -> Class {
         restore::Error::Selection(_) => Class::Usage,
         restore::Error::NotEmpty { .. } | restore::Error::Preflight { .. } => Class::Refused,
         restore::Error::Damaged { .. } | restore::Error::NoLargeObject { .. } => Class::Damaged,
-        restore::Error::Unfinished(error) | restore::Error::NothingLoaded(error) => restore_class(error),
+        restore::Error::Unfinished { cause, .. } | restore::Error::NothingLoaded { cause, .. } => {
+            restore_class(cause)
+        }
         restore::Error::ReadBack { .. } | restore::Error::Panicked(_) | restore::Error::RowCount { .. } => {
             Class::Bug
         }
-        restore::Error::Different { .. } | restore::Error::Interrupted => Class::Failed,
+        restore::Error::Different { .. }
+        | restore::Error::Interrupted
+        | restore::Error::InterruptedEarly { .. } => Class::Failed,
     }
 }

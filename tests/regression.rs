@@ -7,6 +7,7 @@ use std::path::Path;
 
 use libtest_mimic::{Arguments, Trial};
 use pgsnap::archive::{Archive, Entry};
+use pgsnap::selection::{Place, place};
 use support::{MAJORS, Server, TestResult, assert_same, pgsnap, run};
 
 mod support;
@@ -66,7 +67,8 @@ fn dump(server: &Server, database: &str, jobs: u32, archive: &Path) {
     run(pgsnap().args(["dump", "-j", &jobs, "-d", &conninfo, "-f"]).arg(archive)).expect_code(0);
 }
 
-/// The entries of an archive with all that they say, but for planner statistics, which no server before 18 takes. A function
+/// The entries of an archive with all that they say, but for planner statistics, which no server before 18 takes, and for what is
+/// outside the database. A function
 /// depends on the transforms for its types that there were when it was made, and a restore makes transforms first: these
 /// dependencies are left out.
 fn entries(archive: &Path) -> Result<String, pgsnap::archive::Error> {
@@ -79,7 +81,8 @@ fn entries(archive: &Path) -> Result<String, pgsnap::archive::Error> {
         .map(|entry| (entry.id, label(entry)))
         .collect();
     let mut text = String::new();
-    for entry in entries.iter().filter(|entry| entry.kind != "STATISTICS DATA") {
+    let is_made = |entry: &&Entry| place(entries, entry) == Place::Inside && entry.kind != "STATISTICS DATA";
+    for entry in entries.iter().filter(is_made) {
         let needs: Vec<&String> = entry.dependencies.iter().filter_map(|id| labels.get(id)).collect();
         // Their numbers count the statistics too.
         let entry = Entry { id: 0, dependencies: Vec::new(), ..entry.clone() };

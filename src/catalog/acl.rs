@@ -66,7 +66,7 @@ pub(super) const ITEMS_OF: &str = "
     LEFT JOIN pg_catalog.pg_roles g ON g.oid = e.grantor
     LEFT JOIN pg_catalog.pg_roles r ON r.oid = e.grantee";
 
-/// Everything about ACLs of user objects and of the schema public, whose default is taken to be the one it has had since
+/// Everything about ACLs of user objects, of tablespaces, of the database and of the schema public, whose default is taken to be the one it has had since
 /// PostgreSQL 15, also where its ACL is NULL because it was made anew.
 pub(super) fn query(version: Version) -> Query {
     // What a server before 15 dumps may find either default in the new database. PUBLIC never has a grant option: its item
@@ -101,6 +101,13 @@ pub(super) fn query(version: Version) -> Query {
             UNION ALL
             SELECT 2613, m.oid, 0, NULL, m.lomowner, m.lomacl, pg_catalog.acldefault('L', m.lomowner)
             FROM pg_catalog.pg_largeobject_metadata m WHERE m.lomacl IS NOT NULL
+            UNION ALL
+            SELECT 1213, t.oid, 0, NULL, t.spcowner, t.spcacl, pg_catalog.acldefault('t', t.spcowner)
+            FROM pg_catalog.pg_tablespace t WHERE t.oid >= 16384 AND t.spcacl IS NOT NULL
+            UNION ALL
+            SELECT 1262, d.oid, 0, NULL, d.datdba, d.datacl, pg_catalog.acldefault('d', d.datdba)
+            FROM pg_catalog.pg_database d
+            WHERE d.datname = pg_catalog.current_database() AND d.datacl IS NOT NULL
             UNION ALL
             SELECT 2615, n.oid, 0, NULL, n.nspowner, n.nspacl, pg_catalog.acldefault('n', n.nspowner)
             FROM pg_catalog.pg_namespace n

@@ -74,3 +74,13 @@ pub(super) const PG_SUBSCRIPTION: u32 = 6100;
 pub(super) const PG_LARGEOBJECT: u32 = 2613;
 /// pg_init_privs.
 pub(super) const PG_INIT_PRIVS: u32 = 3394;
+/// pg_authid: roles. Like the four that follow, it is one for all databases of the server.
+pub(super) const PG_AUTHID: u32 = 1260;
+/// pg_auth_members.
+pub(super) const PG_AUTH_MEMBERS: u32 = 1261;
+/// pg_database.
+pub(super) const PG_DATABASE: u32 = 1262;
+/// pg_tablespace.
+pub(super) const PG_TABLESPACE: u32 = 1213;
+/// pg_parameter_acl.
+pub(super) const PG_PARAMETER_ACL: u32 = 6243;

@@ -12,15 +12,18 @@ const LABELS: &str = "labels";
 /// What initdb says about the schema public.
 const PUBLIC_COMMENT: &str = "standard public schema";
 
-/// Comments on user objects, large objects (whose OIDs users may choose) and the schema public. An extension's comment that its control file gives is left out:
+/// Comments on user objects, large objects (whose OIDs users may choose), the schema public and what is outside the database. An
+/// extension's comment that its control file gives is left out:
 /// CREATE EXTENSION sets it, and only its owner may set another.
 pub(super) fn comments_query() -> Query {
     let sql = format!(
         "
         SELECT d.classoid AS class, d.objoid AS oid, d.objsubid AS sub, d.description AS text, {TARGET}
-        FROM pg_catalog.pg_description d {TARGET_OF}
-        WHERE (d.objoid >= 16384 OR d.classoid IN (2613, 2615))
-          AND NOT EXISTS (
+        FROM (SELECT classoid, objoid, objsubid, description FROM pg_catalog.pg_description
+              WHERE objoid >= 16384 OR classoid IN (2613, 2615)
+              UNION ALL
+              SELECT classoid, objoid, 0, description FROM pg_catalog.pg_shdescription) d {TARGET_OF}
+        WHERE NOT EXISTS (
               SELECT FROM pg_catalog.pg_extension e
               JOIN pg_catalog.pg_available_extensions() v ON v.name = e.extname
               WHERE d.classoid = 3079 AND e.oid = d.objoid AND v.comment = d.description)
@@ -34,8 +37,10 @@ pub(super) fn labels_query() -> Query {
     let sql = format!(
         "
         SELECT d.classoid AS class, d.objoid AS oid, d.objsubid AS sub, d.provider, d.label AS text, {TARGET}
-        FROM pg_catalog.pg_seclabel d {TARGET_OF}
-        WHERE d.objoid >= 16384 OR d.classoid IN (2613, 2615)
+        FROM (SELECT classoid, objoid, objsubid, provider, label FROM pg_catalog.pg_seclabel
+              WHERE objoid >= 16384 OR classoid IN (2613, 2615)
+              UNION ALL
+              SELECT classoid, objoid, 0, provider, label FROM pg_catalog.pg_shseclabel) d {TARGET_OF}
         ORDER BY d.classoid, d.objoid, d.objsubid, d.provider"
     );
     Query { name: LABELS, sql }

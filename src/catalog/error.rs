@@ -18,6 +18,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Passwords of roles were asked for, and the connecting role may not read them.
+    #[error("only superusers may read the passwords of roles: connect as one, or leave out --role-passwords")]
+    Passwords,
     /// A table came into being, or was found, without the lock that keeps its definition still.
     #[error(
         "table {relation} is not locked: its definition could change while it is read. Run the dump again"

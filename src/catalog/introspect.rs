@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use tokio_postgres::types::Type;
 
 use super::inventory;
-use super::kinds::{KINDS, Query};
+use super::kinds::{KINDS, Query, passwords_query};
 use super::{Error, Inventory, Results, Row, Value};
-use crate::pg::Session;
+use crate::pg::{Session, column};
 
 /// What is read where not everything is dumped.
 pub struct Scope<'a> {
@@ -22,19 +22,25 @@ pub struct Scope<'a> {
 ///
 /// `locked` are the relations under ACCESS SHARE: definitions come from functions that look past the snapshot, so that a
 /// table that is not locked could change under them. With a scope, tables that are not locked come without what belongs to them.
+/// `passwords` says whether those of roles are read.
 ///
 /// # Errors
 ///
-/// [`Error::Server`] if a query fails, [`Error::Row`] if its result is not what is known of the catalog, and without a scope
-/// [`Error::Unlocked`].
+/// [`Error::Server`] if a query fails, [`Error::Row`] if its result is not what is known of the catalog, [`Error::Passwords`], and
+/// without a scope [`Error::Unlocked`].
 pub async fn introspect(
     session: &Session,
     locked: &BTreeSet<u32>,
     scope: Option<&Scope<'_>>,
+    passwords: bool,
 ) -> Result<Inventory, Error> {
     let version = session.version();
-    let queries: Vec<Query> =
+    let mut queries: Vec<Query> =
         KINDS.iter().flat_map(|kind| (kind.queries)(version)).chain(inventory::queries(version)).collect();
+    if passwords {
+        refuse_without_right(session).await?;
+        queries.push(passwords_query());
+    }
     let mut results = Results::default();
     ask(session, queries, &mut results).await?;
     if let Some(scope) = scope {
@@ -95,6 +101,17 @@ fn narrow(results: &mut Results, locked: &BTreeSet<u32>, scope: &Scope<'_>) -> R
         }
         Ok(true)
     })
+}
+
+async fn refuse_without_right(session: &Session) -> Result<(), Error> {
+    let sql =
+        "SELECT pg_catalog.has_column_privilege('pg_catalog.pg_authid', 'rolpassword', 'SELECT') AS may_read";
+    for row in session.query("asking for the right to read role passwords", sql, &[]).await? {
+        if !column::<bool>(&row, "may_read")? {
+            return Err(Error::Passwords);
+        }
+    }
+    Ok(())
 }
 
 /// Runs the queries; the connection pipelines them.

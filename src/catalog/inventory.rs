@@ -10,7 +10,7 @@ use super::order::{Form, Node, Order, order};
 use super::transfer::{self, TypeCatalog};
 use super::{
     Draft, Error, Inventory, Lock, Object, ObjectId, Pass, Repair, Results, acl, comments, dependencies,
-    uncovered,
+    globals, uncovered,
 };
 use crate::pg::Version;
 
@@ -89,7 +89,8 @@ pub(super) fn inventory(
     let mut needs = dependencies::needs(&drafts, &identities, results)?;
     dependencies::need_shells(&mut drafts, &identities, &mut needs);
     let order = order(&drafts, needs, &ranks);
-    let mut roles: BTreeSet<String> = drafts.iter().filter_map(|draft| draft.owner.clone()).collect();
+    let inside = drafts.iter().filter(|draft| !globals::is_global(draft.id));
+    let mut roles: BTreeSet<String> = inside.filter_map(|draft| draft.owner.clone()).collect();
     for row in results.rows(DEFAULT_ACL_ROLES) {
         roles.insert(row.text("rolname")?.to_owned());
     }
@@ -97,6 +98,7 @@ pub(super) fn inventory(
     let policy_roles = policy_roles(&identities, results)?;
     roles.extend(policy_roles.iter().cloned());
     let attached = Attached::read(&drafts, &identities, &order, results, &mut roles)?;
+    let not_referred_to = globals::not_referred_to(&drafts, &roles, results)?;
     let mut extensions = Vec::new();
     for row in results.rows(EXTENSIONS) {
         let [name, schema, version] = [row.text("extname")?, row.text("nspname")?, row.text("extversion")?];
@@ -110,7 +112,7 @@ pub(super) fn inventory(
     let without_system =
         |roles: BTreeSet<String>| roles.into_iter().filter(|role| !role.starts_with("pg_")).collect();
     Ok(Inventory {
-        objects: objects(&drafts, order, attached),
+        objects: objects(&drafts, order, &not_referred_to, attached),
         roles: without_system(roles),
         policy_roles: without_system(policy_roles),
         extensions,
@@ -159,7 +161,9 @@ impl Attached {
             // Not that of a multirange type, which comes with its range: since 17 nobody may set it.
             let Some(on) = draft.acl_on.as_deref().filter(|_| draft.id == id) else { continue };
             for acl::ObjectAcl { column, owner, acl } in acls {
-                roles.extend(acl.roles().cloned());
+                if !globals::is_global(id) {
+                    roles.extend(acl.roles().cloned());
+                }
                 let target = acl::Target { before: "", on, column: column.as_deref(), owner: &owner };
                 grants.extend(acl.statements(target).into_iter().map(|statement| (at, statement)));
             }
@@ -173,8 +177,13 @@ impl Attached {
 }
 
 /// The objects in restore order: comments and labels right behind what they are about, ACLs behind the last object of the
-/// section's main pass.
-fn objects(drafts: &[Draft], order: Order, mut attached: Attached) -> Vec<Object> {
+/// section's main pass. Without the drafts in `left_out`, which no other one needs.
+fn objects(
+    drafts: &[Draft],
+    order: Order,
+    left_out: &BTreeSet<usize>,
+    mut attached: Attached,
+) -> Vec<Object> {
     let mut objects: Vec<Object> = Vec::new();
     let mut index = Vec::with_capacity(order.nodes.len());
     let mut acls: Vec<Object> = Vec::new();
@@ -185,6 +194,9 @@ fn objects(drafts: &[Draft], order: Order, mut attached: Attached) -> Vec<Object
         }
         let at = objects.len();
         index.push(at);
+        if left_out.contains(&node.draft) {
+            continue;
+        }
         objects.push(object(drafts, node, &index, &order.separate));
         let attach = |kind, sub, statements: Option<Vec<(usize, String)>>, target: &mut Vec<Object>| {
             for (draft, statements) in grouped(statements.unwrap_or_default()) {

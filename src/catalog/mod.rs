@@ -8,12 +8,14 @@ mod class;
 mod comments;
 mod dependencies;
 mod error;
+mod globals;
 mod introspect;
 mod inventory;
 pub mod kinds;
 mod object;
 mod order;
 mod row;
+mod settings;
 mod transfer;
 mod uncovered;
 

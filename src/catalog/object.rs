@@ -34,6 +34,10 @@ impl ObjectId {
     pub const STATISTICS: i32 = -10;
     /// `sub` of a type's shell.
     pub const SHELL: i32 = -9;
+    /// `sub` of the settings of a role or database.
+    pub const PROPERTIES: i32 = -11;
+    /// `sub` of what a database gets when it is whole: its connection limit, and that it is a template.
+    pub const LAST_PROPERTIES: i32 = -12;
 
     /// The object of that catalog.
     pub const fn new(class: u32, oid: u32) -> Self {

@@ -138,7 +138,7 @@ async fn write_archive(
     let mut snapshot = Snapshot::take(config, &locking, some).await?;
     locked(cancels).push(snapshot.leader().cancel_handle());
     step("reading the catalog");
-    let inventory = introspect(&snapshot, selection).await?;
+    let inventory = introspect(&snapshot, options).await?;
     let source = source(&snapshot, &inventory, selection).await?;
     let encoding = snapshot.leader().server_encoding().to_owned();
     snapshot.set_leader_encoding(&encoding).await?;
@@ -216,10 +216,11 @@ async fn write_archive(
 }
 
 /// Reads the catalog; where only a part is wanted, without asking for what a role may not be allowed to read in others.
-async fn introspect(snapshot: &Snapshot, selection: &Selection) -> Result<Inventory, Error> {
+async fn introspect(snapshot: &Snapshot, options: &DumpOptions) -> Result<Inventory, Error> {
     let (leader, locked) = (snapshot.leader(), snapshot.locked());
+    let DumpOptions { selection, role_passwords, .. } = options;
     if !selection.is_partial() {
-        return Ok(catalog::introspect(leader, locked, None).await?);
+        return Ok(catalog::introspect(leader, locked, None, *role_passwords).await?);
     }
     let path = snapshot.search_path();
     let reads_sequence = |schema: &str, name: &str, of_configuration: bool| {
@@ -228,7 +229,8 @@ async fn introspect(snapshot: &Snapshot, selection: &Selection) -> Result<Invent
             && ((of_configuration && !options.extensions.is_empty())
                 || selection.wants_table(&[(schema, name)], None, path))
     };
-    Ok(catalog::introspect(leader, locked, Some(&catalog::Scope { reads_sequence: &reads_sequence })).await?)
+    let scope = catalog::Scope { reads_sequence: &reads_sequence };
+    Ok(catalog::introspect(leader, locked, Some(&scope), *role_passwords).await?)
 }
 
 /// The definition of a table is only sound under its lock: which tables are wanted has been decided twice.

@@ -48,6 +48,8 @@ pub struct DumpOptions {
     pub lock_wait_timeout: Duration,
     /// What of the database is dumped.
     pub selection: Selection,
+    /// Whether the passwords of roles, as the server keeps them, go into the archive.
+    pub role_passwords: bool,
 }
 
 impl DumpOptions {

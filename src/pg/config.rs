@@ -30,6 +30,8 @@ pub struct ConnectArgs {
     pub no_password: bool,
     /// `-W`: ask for a password before connecting.
     pub force_password: bool,
+    /// Whether the database is only one to make another from: `postgres`, unless `dbname` names it.
+    pub maintenance: bool,
 }
 
 /// What a process finds around it. A value, so that tests need no process of their own.
@@ -414,6 +416,7 @@ fn collect(args: &ConnectArgs, environment: &Environment) -> Result<Parameters> 
         None => {}
     }
     let nothing_typed = parameters.0.is_empty();
+    let database_typed = parameters.has("dbname");
     let nothing_set = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE"]
         .iter()
         .all(|name| environment.get(name).is_none());
@@ -433,6 +436,9 @@ fn collect(args: &ConnectArgs, environment: &Environment) -> Result<Parameters> 
         if let Some(value) = environment.get(variable) {
             parameters.set_default(Parameter { name: name.to_owned(), value: value.to_owned() }, variable)?;
         }
+    }
+    if args.maintenance && !database_typed {
+        parameters.set(Parameter { name: "dbname".to_owned(), value: "postgres".to_owned() }, "default")?;
     }
     Ok(parameters)
 }

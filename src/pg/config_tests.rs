@@ -172,3 +172,19 @@ fn a_prompt_is_asked_for_once() {
     config.set_password("x".to_owned());
     assert!(!config.needs_password_prompt());
 }
+
+#[test]
+fn a_database_to_make_another_from_is_postgres_unless_it_is_typed() {
+    let maintenance = |dbname: Option<&str>, variables: &[(&str, &str)]| {
+        let args = ConnectArgs { maintenance: true, dbname: dbname.map(str::to_owned), ..Default::default() };
+        describe(&args, variables)
+    };
+    assert!(maintenance(None, &[("PGDATABASE", "lost")]).starts_with("database postgres on "));
+    assert!(
+        maintenance(None, &[("DATABASE_URL", "postgres://u@far/lost")])
+            .starts_with("database postgres on host far")
+    );
+    assert!(maintenance(Some("host=far"), &[]).starts_with("database postgres on host far"));
+    assert!(maintenance(Some("template1"), &[]).starts_with("database template1 on "));
+    assert!(maintenance(Some("host=far dbname=other"), &[]).starts_with("database other on host far"));
+}

@@ -41,13 +41,31 @@ pub enum Error {
         damages: Vec<String>,
     },
     /// Something failed after the first change.
-    #[error("{0}\n  the target database holds a part of the archive: drop it before restoring again")]
-    Unfinished(Box<Error>),
+    #[error("{cause}\n  {place} holds a part of the archive: drop it before restoring again")]
+    Unfinished {
+        /// What failed.
+        cause: Box<Error>,
+        /// What holds a part of the archive.
+        place: String,
+    },
     /// An archive that came through a pipe could not be loaded.
     #[error(
-        "{0}\n  no rows were loaded; the target database holds the definitions of the archive, drop it before restoring again"
+        "{cause}\n  no rows were loaded; {place} holds the definitions of the archive, drop it before restoring again"
     )]
-    NothingLoaded(Box<Error>),
+    NothingLoaded {
+        /// What failed.
+        cause: Box<Error>,
+        /// What holds the definitions.
+        place: String,
+    },
+    /// Somebody asked it to stop while the database was being made.
+    #[error(
+        "interrupted\n  the database {database} may be there now, and is empty then: drop it before restoring again"
+    )]
+    InterruptedEarly {
+        /// Its name.
+        database: String,
+    },
     /// A statement of the archive failed.
     #[error("restoring {object}: {source}")]
     Statement {

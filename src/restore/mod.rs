@@ -1,9 +1,10 @@
-//! Restore: an archive into an empty database, in parallel.
+//! Restore: an archive into an empty database, which it may have to make, in parallel.
 //!
 //! Pre-data runs in order on one session; then a graph of tasks (load, read back, index, constraint ...) runs on N; then
 //! ACLs and what needs them, in order again.
 
 mod error;
+mod globals;
 mod large_object;
 mod load;
 mod options;
@@ -31,6 +32,7 @@ use crate::pg::{self, CancelHandle, ConnectConfig, Purpose, Session};
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Options, references};
 use crate::sql;
+use globals::Made;
 use pipe::Pipe;
 use plan::{Action, References, Rows, Task};
 use schedule::Schedule;
@@ -62,7 +64,9 @@ pub struct RestoreSummary {
     pub verified: bool,
     /// Whether rows were restored, and nothing of what the planner should know of them.
     pub needs_analyze: bool,
-    /// Entries that lost rows have kept from being restored, each with the reason.
+    /// Roles that the archive has and that were there: they are as they were.
+    pub kept_roles: Vec<String>,
+    /// Entries that lost rows have kept from being restored, and settings that the server does not know, each with the reason.
     pub not_restored: Vec<String>,
     /// What of the archive was left out although it belongs to something selected, each with the reason.
     pub left_out: Vec<String>,
@@ -89,7 +93,10 @@ enum Source {
 /// What all workers share.
 struct Shared {
     catalog: Arc<Catalog>,
+    /// What sessions in the database restore.
     choice: Choice,
+    /// The places of entries that are restored by other means.
+    outside: Vec<usize>,
     options: RestoreOptions,
     monitor: Arc<dyn Monitor>,
     /// Entries that could not be restored for want of lost rows.
@@ -141,12 +148,13 @@ impl Shared {
     }
 }
 
-/// Restores an archive into an empty database. `interrupt` ends it early. Needs a multi-threaded tokio runtime.
+/// Restores an archive into an empty database, or into a new one while `config` names another one to connect to. `interrupt`
+/// ends it early. Needs a multi-threaded tokio runtime.
 ///
 /// # Errors
 ///
-/// [`Error::Unfinished`] or [`Error::NothingLoaded`] once something was changed; after any other error the target is as it
-/// was.
+/// [`Error::Unfinished`], [`Error::NothingLoaded`] or [`Error::InterruptedEarly`] once something was changed; after any other
+/// error the target is as it was.
 pub async fn run(
     config: &ConnectConfig,
     input: Input,
@@ -162,33 +170,51 @@ pub async fn run(
         () = &mut interrupt => Err(Error::Interrupted),
     };
     let Checked { shared, source, session, workers } = checked?;
+    let cancel = async || {
+        let cancels = std::mem::take(&mut *cancels.lock().unwrap_or_else(PoisonError::into_inner));
+        pg::cancel_all(cancels).await;
+    };
+    let made = tokio::select! {
+        made = globals::make(&shared, config, &cancels, &session) => made,
+        () = &mut interrupt => Err(match globals::database(&shared.catalog).filter(|_| options.create) {
+            Some(database) => Error::InterruptedEarly { database: database.name.clone() },
+            None => Error::Interrupted,
+        }),
+    };
+    let made = match made {
+        Ok(made) => made,
+        Err(error) => {
+            cancel().await;
+            return Err(error);
+        }
+    };
     let restored = tokio::select! {
-        restored = restore(&shared, source, session, workers) => restored,
+        restored = restore(&shared, config, &cancels, &made, source, session, workers) => restored,
         () = interrupt => Err(Error::Interrupted),
     };
     let index = match restored {
         Ok(index) => index,
         Err(error) => {
-            let cancels = std::mem::take(&mut *cancels.lock().unwrap_or_else(PoisonError::into_inner));
-            pg::cancel_all(cancels).await;
+            cancel().await;
             return Err(match error {
-                Error::NothingLoaded(_) => error,
-                error => Error::Unfinished(Box::new(error)),
+                Error::NothingLoaded { .. } => error,
+                error => Error::Unfinished { cause: Box::new(error), place: made.place() },
             });
         }
     };
     let restored = || shared.catalog.entries.iter().filter(|entry| shared.wants(entry));
-    let not_restored = std::mem::take(&mut shared.left_out().reasons);
+    let left_out = std::mem::take(&mut *shared.left_out());
     let loaded = loaded(&shared, &index);
     Ok(RestoreSummary {
-        objects: restored().count() - not_restored.len(),
+        objects: restored().count() + made.objects - left_out.ids.len(),
         tables: loaded.clone().count(),
         rows: loaded.clone().map(|table| table.rows).sum(),
         bytes: loaded.clone().map(|table| table.raw_bytes).sum(),
         verified: options.verify,
         needs_analyze: loaded.clone().any(|table| table.rows > 0)
             && !restored().any(|entry| entry.kind == STATISTICS_DATA),
-        not_restored,
+        kept_roles: made.kept_roles,
+        not_restored: left_out.reasons,
         left_out: shared.choice.left_out.clone(),
         uncovered: shared.catalog.source.uncovered.clone(),
         elapsed: started.elapsed(),
@@ -235,6 +261,7 @@ async fn check(
         }
     };
     let mut choice = options.selection.choose(&catalog)?;
+    let outside = globals::take(&catalog, &mut choice, options);
     let catalog = with_selected_roots(catalog, &choice);
     step("checking the target");
     let from_pipe = matches!(source, Source::Pipe(_));
@@ -245,10 +272,15 @@ async fn check(
             catalog.entries.iter().enumerate().filter(|(_, entry)| entry.kind == STATISTICS_DATA);
         statistics.for_each(|(place, _)| choice.leave_out(place));
     }
-    let shared = Shared { catalog, choice, options: options.clone(), monitor, left_out: Mutex::default() };
+    let options = options.clone();
+    let shared = Shared { catalog, choice, outside, options, monitor, left_out: Mutex::default() };
     let mut workers = Vec::new();
-    for _ in 0..options.jobs {
+    for _ in 0..shared.options.jobs {
         workers.push(connect(config, cancels).await?);
+    }
+    if shared.options.create {
+        // There are connections enough; the workers will be in the new database.
+        workers.clear();
     }
     Ok(Checked { shared: Arc::new(shared), source, session, workers })
 }
@@ -265,10 +297,14 @@ async fn check_file(archive: &Arc<Archive>) -> Result<(), Error> {
 
 async fn restore(
     shared: &Arc<Shared>,
+    config: &ConnectConfig,
+    cancels: &Cancels,
+    made: &Made,
     source: Source,
     session: Session,
-    mut workers: Vec<Session>,
+    workers: Vec<Session>,
 ) -> Result<Arc<Index>, Error> {
+    let (session, mut workers) = globals::enter(shared, config, cancels, made, session, workers).await?;
     let definitions = plan::definitions(&shared.catalog, |entry| shared.wants(entry));
     shared.step("creating objects");
     create_definitions(shared, &session, &definitions).await?;
@@ -280,7 +316,8 @@ async fn restore(
         Source::Pipe(pipe) => {
             shared.step("loading rows as they arrive");
             let loaded = pipe::load(shared, *pipe, workers).await;
-            let (index, sessions) = loaded.map_err(|error| Error::NothingLoaded(Box::new(error)))?;
+            let (index, sessions) = loaded
+                .map_err(|error| Error::NothingLoaded { cause: Box::new(error), place: made.place() })?;
             for session in &sessions {
                 session.batch("COMMIT").await?;
             }
@@ -375,7 +412,7 @@ async fn execute(shared: &Shared, session: &Session, place: usize) -> Result<(),
 /// Runs the statements of an entry.
 async fn execute_entry(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
     let failed = |source| Error::Statement { object: entry.label(), source };
-    let Options { no_owner, no_tablespaces, .. } = shared.options.selection.options();
+    let Options { no_tablespaces, .. } = shared.options.selection.options();
     if let Some(tablespace) = entry.tablespace.as_ref().filter(|_| !no_tablespaces) {
         let statement = format!("SET default_tablespace = {}", sql::literal(tablespace));
         session.execute(&statement).await.map_err(failed)?;
@@ -387,11 +424,19 @@ async fn execute_entry(shared: &Shared, session: &Session, entry: &Entry) -> Res
     for statement in &entry.create {
         execute_one(session, statement).await.map_err(failed)?;
     }
+    own(shared, session, entry).await?;
+    shared.monitor.report(Event::Done(entry.label()));
+    Ok(())
+}
+
+/// Gives an entry's object to its owner.
+async fn own(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
+    let Options { no_owner, .. } = shared.options.selection.options();
     if let (false, Some(owned), Some(owner)) = (no_owner, &entry.owned, &entry.owner) {
         let statement = format!("ALTER {owned} OWNER TO {}", sql::ident(owner));
-        execute_one(session, &statement).await.map_err(failed)?;
+        let given = execute_one(session, &statement).await;
+        given.map_err(|source| Error::Statement { object: entry.label(), source })?;
     }
-    shared.monitor.report(Event::Done(entry.label()));
     Ok(())
 }
 

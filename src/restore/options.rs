@@ -18,6 +18,10 @@ pub enum Blocks {
 pub struct RestoreOptions {
     /// How many workers, at least 1.
     pub jobs: usize,
+    /// Whether the database is made, under the name that it has in the archive.
+    pub create: bool,
+    /// Whether the roles of the archive are made that do not exist.
+    pub roles: bool,
     /// What of the archive is restored. Without owners everything belongs to the role that restores.
     pub selection: Selection,
     /// Whether rows are counted and digests compared after the load.

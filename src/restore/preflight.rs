@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::globals;
 use super::target::{Fit, Target};
 use super::{Error, RestoreOptions};
-use crate::archive::{Catalog, Entry, Extension, Source};
+use crate::archive::{Catalog, Entry, Extension};
 use crate::pg::{Session, column};
 use crate::selection::{Choice, Options, names_role};
 use crate::sql;
@@ -13,7 +14,8 @@ use crate::sql;
 const TABLES_PER_QUERY: usize = 200;
 
 /// Refuses a target that is not empty or that lacks something the archive needs. A part of an archive goes into a target
-/// that holds objects, if they do not collide; what `choice` has beyond what that allows is taken out of it.
+/// that holds objects, if they do not collide; what `choice` has beyond what that allows is taken out of it. When the database
+/// is to be made, the session is in another one.
 pub async fn check(
     session: &Session,
     catalog: &Catalog,
@@ -23,7 +25,7 @@ pub async fn check(
 ) -> Result<(), Error> {
     let mut missing = Vec::new();
     if choice.is_partial() {
-        let target = Target::read(session).await?;
+        let target = Target::read(session, options.create).await?;
         let Fit { problems, existing } = target.fit(catalog, choice);
         missing.extend(problems);
         if options.verify {
@@ -41,7 +43,7 @@ pub async fn check(
         if from_pipe {
             missing.extend(target.foreign_keys_in_the_way(catalog, &existing));
         }
-    } else {
+    } else if !options.create {
         refuse_user_objects(session).await?;
     }
     let source = &catalog.source;
@@ -51,12 +53,14 @@ pub async fn check(
             "the archive comes from PostgreSQL {from} and this server is {to}: restore into a server of version {from} or newer"
         ));
     }
-    if let Some(encoding) = other_encoding(session, &source.encoding) {
-        missing.push(encoding);
+    if options.create {
+        missing.extend(database_in_the_way(session, catalog).await?);
+    } else {
+        missing.extend(other_encoding(session, &source.encoding));
     }
     missing.extend(missing_extensions(session, catalog, choice).await?);
     if !options.selection.options().no_tablespaces {
-        missing.extend(missing_tablespaces(session, catalog, choice).await?);
+        missing.extend(missing_tablespaces(session, catalog, options, choice).await?);
     }
     missing.extend(missing_roles(session, catalog, options, choice).await?);
     if missing.is_empty() { Ok(()) } else { Err(Error::Preflight { missing }) }
@@ -146,6 +150,20 @@ async fn tables_with_rows(
     Ok(sentences)
 }
 
+/// Why a database of the archive's name cannot be made.
+async fn database_in_the_way(session: &Session, catalog: &Catalog) -> Result<Option<String>, Error> {
+    let Some(database) = globals::database(catalog) else {
+        return Ok(Some(
+            "the archive does not say how its database is made: restore without --create".to_owned(),
+        ));
+    };
+    let name = database.name.as_str();
+    let absent = absent(session, [name].into(), "pg_database", "datname").await?;
+    Ok(absent.is_empty().then(|| {
+        format!("database {name} exists: drop or rename it, or restore without --create into a database that is empty")
+    }))
+}
+
 async fn missing_extensions(
     session: &Session,
     catalog: &Catalog,
@@ -173,12 +191,22 @@ async fn missing_extensions(
 async fn missing_tablespaces(
     session: &Session,
     catalog: &Catalog,
+    options: &RestoreOptions,
     choice: &Choice,
 ) -> Result<Vec<String>, Error> {
-    let named = chosen(catalog, choice).filter_map(|entry| entry.tablespace.as_deref());
+    let database = globals::database(catalog).filter(|_| options.create);
+    let named = chosen(catalog, choice).chain(database).filter_map(|entry| entry.tablespace.as_deref());
     let absent =
         absent(session, named.filter(|name| !name.is_empty()).collect(), "pg_tablespace", "spcname").await?;
-    Ok(absent.iter().map(|name| format!("tablespace {name} does not exist: create it")).collect())
+    Ok(absent.iter().map(|name| missing_tablespace(catalog, name)).collect())
+}
+
+fn missing_tablespace(catalog: &Catalog, name: &str) -> String {
+    let problem = format!("tablespace {name} does not exist: create it");
+    match catalog.entries.iter().find(|entry| entry.kind == "TABLESPACE" && entry.name == name) {
+        Some(entry) => format!("{problem}. At the source: {}", entry.create.join("; ")),
+        None => problem,
+    }
 }
 
 async fn missing_roles(
@@ -187,13 +215,20 @@ async fn missing_roles(
     options: &RestoreOptions,
     choice: &Choice,
 ) -> Result<Vec<String>, Error> {
-    let source = &catalog.source;
     let is_named =
-        |role: &&String| !choice.is_partial() || chosen(catalog, choice).any(|entry| names_role(entry, role));
-    let needed = needed_roles(source, options.selection.options()).iter();
-    let needed = needed.filter(is_named).map(String::as_str).collect();
+        |role: &&str| !choice.is_partial() || chosen(catalog, choice).any(|entry| names_role(entry, role));
+    let mut needed: BTreeSet<&str> =
+        needed_roles(catalog, options.selection.options()).filter(is_named).collect();
+    if options.create {
+        needed.extend(roles_of_database(catalog, options.selection.options()));
+    }
+    if options.roles {
+        for role in catalog.entries.iter().filter(|entry| entry.kind == "ROLE") {
+            needed.remove(role.name.as_str());
+        }
+    }
     let absent = absent(session, needed, "pg_roles", "rolname").await?;
-    Ok(absent.iter().map(|name| missing_role(source, name)).collect())
+    Ok(absent.iter().map(|name| missing_role(catalog, name)).collect())
 }
 
 fn chosen<'a>(catalog: &'a Catalog, choice: &'a Choice) -> impl Iterator<Item = &'a Entry> {
@@ -201,7 +236,7 @@ fn chosen<'a>(catalog: &'a Catalog, choice: &'a Choice) -> impl Iterator<Item = 
 }
 
 /// Which of the names are in no row of that column of the system catalog.
-async fn absent(
+pub async fn absent(
     session: &Session,
     names: BTreeSet<&str>,
     catalog: &str,
@@ -216,44 +251,89 @@ async fn absent(
     Ok(rows.iter().map(|row| column(row, "name")).collect::<Result<_, _>>()?)
 }
 
-/// The roles that statements of the restore will name.
-fn needed_roles<'a>(source: &'a Source, options: &Options) -> &'a [String] {
-    if options.no_owner && options.no_privileges { &source.policy_roles } else { &source.roles }
+/// The roles that statements of the restore will name inside the database.
+fn needed_roles<'a>(catalog: &'a Catalog, options: &Options) -> impl Iterator<Item = &'a str> {
+    let source = &catalog.source;
+    let roles = if options.no_owner && options.no_privileges { &source.policy_roles } else { &source.roles };
+    roles.iter().map(String::as_str)
 }
 
-/// What to do about a role that does not exist. No option keeps policies from naming theirs.
-fn missing_role(source: &Source, name: &str) -> String {
+/// Those that its statements about the database as a whole will name: in its owner and ACL, and in whom settings are for.
+fn roles_of_database<'a>(catalog: &'a Catalog, options: &Options) -> impl Iterator<Item = &'a str> {
+    let named = !(options.no_owner && options.no_privileges);
+    let names_roles =
+        move |entry: &&Entry| entry.kind == "DATABASE PROPERTIES" || (entry.kind == "DATABASE" && named);
+    catalog.entries.iter().filter(names_roles).flat_map(|entry| globals::roles_of(catalog, entry))
+}
+
+/// What to do about a role that does not exist. No option keeps policies and settings from naming theirs.
+fn missing_role(catalog: &Catalog, name: &str) -> String {
+    let source = &catalog.source;
+    let settings = catalog.entries.iter().filter(|entry| entry.kind == "DATABASE PROPERTIES");
     if source.policy_roles.iter().any(|role| role == name) {
-        format!("role {name} does not exist: create it, policies of row-level security name it")
+        format!(
+            "role {name} does not exist: create it, or all that are missing with --roles; policies of row-level security name it"
+        )
+    } else if settings.into_iter().any(|entry| globals::roles_of(catalog, entry).any(|role| role == name)) {
+        format!(
+            "role {name} does not exist: create it, or all that are missing with --roles; settings of the database are for it"
+        )
     } else {
-        format!("role {name} does not exist: create it, or restore with --no-owner --no-privileges")
+        format!(
+            "role {name} does not exist: create it, or all that are missing with --roles, or restore with --no-owner --no-privileges"
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::globals::tests::entry;
     use super::*;
+    use crate::archive::Source;
 
-    fn source() -> Source {
+    fn catalog() -> Catalog {
+        let entries = vec![
+            entry(1, "ROLE", "admin", &[]),
+            entry(2, "ROLE", "app", &[]),
+            entry(3, "TABLESPACE", "fast", &[]),
+            entry(4, "DATABASE", "d", &[1]),
+            entry(5, "DATABASE PROPERTIES", "d", &[2, 4]),
+        ];
         let roles = vec!["owner".to_owned(), "reader".to_owned()];
-        Source { roles, policy_roles: vec!["reader".to_owned()], ..Source::default() }
+        let source = Source { roles, policy_roles: vec!["reader".to_owned()], ..Source::default() };
+        Catalog { source, entries, tables: Vec::new() }
+    }
+
+    fn options(no_owner: bool, no_privileges: bool) -> Options {
+        Options { no_owner, no_privileges, ..Options::default() }
     }
 
     #[test]
-    fn roles_of_policies_are_always_needed() {
+    fn roles_of_policies_and_settings_are_always_needed() {
         let needed = |no_owner, no_privileges| {
-            needed_roles(&source(), &Options { no_owner, no_privileges, ..Options::default() }).to_vec()
+            let (catalog, options) = (catalog(), options(no_owner, no_privileges));
+            let needed = needed_roles(&catalog, &options).chain(roles_of_database(&catalog, &options));
+            needed.map(str::to_owned).collect::<Vec<_>>()
         };
-        assert_eq!(needed(true, true), ["reader"]);
+        assert_eq!(needed(true, true), ["reader", "app"]);
         for (no_owner, no_privileges) in [(true, false), (false, true), (false, false)] {
-            assert_eq!(needed(no_owner, no_privileges), ["owner", "reader"]);
+            assert_eq!(needed(no_owner, no_privileges), ["owner", "reader", "admin", "app"]);
         }
     }
 
     #[test]
     fn only_what_helps_is_recommended() {
-        assert!(missing_role(&source(), "owner").contains("--no-owner --no-privileges"));
-        let of_policy = missing_role(&source(), "reader");
-        assert!(of_policy.contains("create it") && !of_policy.contains("--no-"), "{of_policy}");
+        let missing = |name| missing_role(&catalog(), name);
+        assert!(missing("owner").contains("--no-owner --no-privileges"));
+        for name in ["reader", "app"] {
+            let advice = missing(name);
+            assert!(advice.contains("create it") && advice.contains("--roles"), "{advice}");
+            assert!(!advice.contains("--no-"), "{advice}");
+        }
+    }
+
+    #[test]
+    fn a_missing_tablespace_is_named_with_its_statement() {
+        assert!(missing_tablespace(&catalog(), "fast").ends_with("At the source: CREATE TABLESPACE fast"));
     }
 }

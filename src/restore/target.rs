@@ -27,24 +27,26 @@ pub struct Fit {
 }
 
 impl Target {
-    /// Asks for all of them in one query. Names are made as the catalog layer makes those of entries.
-    pub async fn read(session: &Session) -> Result<Self, Error> {
-        const USERS: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+    /// Asks for all of them in one query. Names are made as the catalog layer makes those of entries. A `new` database has only what
+    /// initdb made, which is in every other one too.
+    pub async fn read(session: &Session, new: bool) -> Result<Self, Error> {
+        let there = if new { "o.oid < 16384" } else { "true" };
+        let users = format!("n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {there}");
         let in_schema = |class: &str, catalog: &str, name: &str, schema: &str| {
             format!(
                 "SELECT '{class}' AS class, n.nspname::text AS schema, {name} AS name FROM pg_catalog.{catalog} o \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = o.{schema} WHERE {USERS}"
+                 JOIN pg_catalog.pg_namespace n ON n.oid = o.{schema} WHERE {users}"
             )
         };
         let on_table = |class: &str, catalog: &str, name: &str, table: &str| {
             format!(
                 "SELECT '{class}', n.nspname::text, c.relname || ' ' || o.{name} FROM pg_catalog.{catalog} o \
                  JOIN pg_catalog.pg_class c ON c.oid = o.{table} JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE {USERS}"
+                 WHERE {users}"
             )
         };
         let alone = |class: &str, catalog: &str, name: &str| {
-            format!("SELECT '{class}', '', o.{name}::text FROM pg_catalog.{catalog} o")
+            format!("SELECT '{class}', '', o.{name}::text FROM pg_catalog.{catalog} o WHERE {there}")
         };
         let statement = [
             in_schema("relation", "pg_class", "o.relname::text", "relnamespace"),
@@ -67,9 +69,11 @@ impl Target {
             on_table("trigger", "pg_trigger", "tgname", "tgrelid"),
             on_table("rule", "pg_rewrite", "rulename", "ev_class"),
             on_table("policy", "pg_policy", "polname", "polrelid"),
-            "SELECT 'constraint', n.nspname::text, t.typname || ' ' || o.conname FROM pg_catalog.pg_constraint o \
-             JOIN pg_catalog.pg_type t ON t.oid = o.contypid JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
-                .to_owned(),
+            format!(
+                "SELECT 'constraint', n.nspname::text, t.typname || ' ' || o.conname FROM pg_catalog.pg_constraint o \
+                 JOIN pg_catalog.pg_type t ON t.oid = o.contypid JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+                 WHERE {there}"
+            ),
             alone("schema", "pg_namespace", "nspname"),
             alone("extension", "pg_extension", "extname"),
             alone("language", "pg_language", "lanname"),

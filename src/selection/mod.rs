@@ -2,17 +2,20 @@
 //! Pure.
 //!
 //! Two questions decide. Which objects: the patterns, and what follows from them (a table brings its indexes, its partitions
-//! and the sequences that it owns). Which of their entries: sections, schema or data, comments, privileges.
+//! and the sequences that it owns). Which of their entries: sections, schema or data, comments, privileges. What is outside
+//! the database is not chosen by patterns and sections.
 
 mod belongs;
 mod error;
 mod filter;
+mod globals;
 mod load_order;
 mod pattern;
 mod prune;
 mod roles;
 
 pub use error::Error;
+pub use globals::{Place, place, role};
 pub use load_order::references;
 pub use roles::names_role;
 
@@ -254,7 +257,9 @@ impl Selection {
             left_out: Vec::new(),
         };
         for (place, entry) in catalog.entries.iter().enumerate() {
+            let is_inside = globals::place(&catalog.entries, entry) == Place::Inside;
             let selected = match owners.of[place] {
+                _ if !is_inside => true,
                 Belongs::Relation(relation) => relations[relation],
                 Belongs::Schema => self.wants_schema(&entry.name),
                 Belongs::Extension => self.wants_extension(&entry.name),
@@ -299,6 +304,7 @@ impl Selection {
     /// Of a selected object, whether this entry is wanted.
     fn wants_entry(&self, catalog: &Catalog, owners: &Owners<'_>, place: usize, path: &[String]) -> bool {
         let (entry, options) = (&catalog.entries[place], &self.options);
+        let is_inside = globals::place(&catalog.entries, entry) == Place::Inside;
         let part = match entry.kind.as_str() {
             "STATISTICS DATA" => !options.schema_only && !options.data_only && !options.no_statistics,
             kind => {
@@ -314,6 +320,9 @@ impl Selection {
                     }
                     _ => false,
                 };
+                if !is_inside {
+                    return wanted_kind;
+                }
                 wanted_kind
                     && !(if is_data { options.schema_only } else { options.data_only })
                     && !without_rows()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::belongs::dependencies;
-use super::{Choice, SELECTION, Selection, names_role, references};
+use super::{Choice, Place, SELECTION, Selection, names_role, place, references};
 use crate::archive::{Catalog, Entry, Source, Table};
 use crate::graph;
 
@@ -50,7 +50,10 @@ impl Selection {
     }
 
     fn strip(&self, entry: &mut Entry) {
-        if self.options.no_owner {
+        // There it is the role that has the settings, is the member, has the privileges.
+        let is_of_role =
+            matches!(entry.kind.as_str(), "ROLE PROPERTIES" | "ROLE MEMBERSHIP" | "PARAMETER ACL");
+        if self.options.no_owner && !is_of_role {
             (entry.owner, entry.owned) = (None, None);
         }
         if self.options.no_tablespaces {
@@ -63,8 +66,8 @@ impl Selection {
         if !self.is_partial() && !self.options.no_owner && !self.options.no_privileges {
             return;
         }
-        let named = |role: &String| entries.iter().any(|entry| names_role(entry, role));
-        source.roles.retain(named);
+        let inside = entries.iter().filter(|entry| place(entries, entry) == Place::Inside);
+        source.roles.retain(|role| inside.clone().any(|entry| names_role(entry, role)));
         source
             .policy_roles
             .retain(|role| entries.iter().any(|entry| entry.kind == "POLICY" && names_role(entry, role)));

@@ -32,7 +32,7 @@ pub struct Cli {
 pub enum Command {
     /// Dump one consistent snapshot of a database into an archive file
     Dump(Dump),
-    /// Restore an archive into an empty database
+    /// Restore an archive into an empty database, or a new one
     Restore(Restore),
     /// Tell whether an archive is intact, and what is in it
     Inspect(Inspect),
@@ -61,6 +61,9 @@ pub struct Dump {
     /// Give up when a table lock is not granted within this time
     #[arg(long, value_name = "TIMEOUT", value_parser = parse_duration, default_value = "30s")]
     pub lock_wait_timeout: Duration,
+    /// Keep the passwords of roles, as the server keeps them (hashes), in the archive
+    #[arg(long)]
+    pub role_passwords: bool,
     #[command(flatten)]
     pub selection: Selection,
     #[command(flatten)]
@@ -77,6 +80,12 @@ pub struct Restore {
     /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
+    /// Make the database, with its name, locale, settings and privileges; -d names one to connect to first [default: postgres]
+    #[arg(short = 'C', long)]
+    pub create: bool,
+    /// Make the roles that are missing, with their attributes, settings and memberships
+    #[arg(long)]
+    pub roles: bool,
     /// Do not read the tables back to compare row counts and digests
     #[arg(long)]
     pub no_verify: bool,
@@ -87,7 +96,7 @@ pub struct Restore {
     #[arg(long)]
     pub salvage: bool,
     /// Print the script for psql that would run, rows included, and connect to nothing
-    #[arg(long, conflicts_with_all = ["jobs", "no_verify", "Connection"])]
+    #[arg(long, conflicts_with_all = ["jobs", "no_verify", "create", "roles", "Connection"])]
     pub sql: bool,
     #[command(flatten)]
     pub selection: Selection,

@@ -54,6 +54,7 @@ fn print(args: &Inspect, checked: &Salvaged, choice: &Choice) -> String {
     for extension in &source.extensions {
         text += &format!("extension  {} {}\n", text::name(&extension.name), text::name(&extension.version));
     }
+    text += &globals(archive);
     text.push('\n');
     if args.list {
         text += &list(archive, choice);
@@ -76,6 +77,32 @@ fn print(args: &Inspect, checked: &Salvaged, choice: &Choice) -> String {
     }
     text += &verdict(args, checked);
     text
+}
+
+/// What a restore makes outside the database when it is asked to, and the tablespaces, which a person has to make.
+fn globals(archive: &Archive) -> String {
+    let mut text = String::new();
+    for (label, kind) in [("database", "DATABASE"), ("tablespace", "TABLESPACE")] {
+        for statement in of_kind(archive, kind).flat_map(|entry| &entry.create) {
+            text += &format!("{label:<10} {}\n", text::name(statement));
+        }
+    }
+    let roles: Vec<String> = of_kind(archive, "ROLE")
+        .map(|role| text::name(&role.name) + if has_password(role) { " (with its password)" } else { "" })
+        .collect();
+    if !roles.is_empty() {
+        text += &format!("roles      {}\n", roles.join(", "));
+    }
+    text
+}
+
+fn of_kind<'a>(archive: &'a Archive, kind: &'a str) -> impl Iterator<Item = &'a Entry> {
+    archive.catalog().entries.iter().filter(move |entry| entry.kind == kind)
+}
+
+/// The statement after the one that makes the role gives it its password.
+fn has_password(role: &Entry) -> bool {
+    role.create.len() > 1
 }
 
 fn verdict(args: &Inspect, checked: &Salvaged) -> String {
@@ -232,6 +259,15 @@ fn describe(args: &Inspect, checked: &Salvaged, choice: &Choice) -> Value {
             "settings": source.settings.iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>(),
             "selection": selection(archive),
             "not_dumped": source.uncovered,
+        },
+        "globals": {
+            "database": of_kind(archive, "DATABASE").flat_map(|entry| &entry.create).collect::<Vec<_>>(),
+            "tablespaces": of_kind(archive, "TABLESPACE").map(|entry| json!({
+                "name": entry.name, "owner": entry.owner, "statements": entry.create,
+            })).collect::<Vec<_>>(),
+            "roles": of_kind(archive, "ROLE").map(|entry| json!({
+                "name": entry.name, "password": has_password(entry),
+            })).collect::<Vec<_>>(),
         },
         "entries": entries(archive, choice).map(|entry| json!({
             "id": entry.id,

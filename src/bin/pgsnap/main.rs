@@ -25,7 +25,7 @@ use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
 use pgsnap::progress::{Event, Monitor};
 use pgsnap::restore::{self, Blocks, Input, RestoreOptions};
-use pgsnap::selection::Selection;
+use pgsnap::selection::{Place, Selection, place};
 use pgsnap::{Class, Error, script};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -92,7 +92,7 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
         ));
     }
     let selection = args.selection.read()?;
-    let mut config = config(&args.connection, args.database)?;
+    let mut config = config(&args.connection, args.database, false)?;
     ask_password(&mut config)?;
     let options = DumpOptions {
         selection,
@@ -102,6 +102,7 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
         level: args.compress,
         split_above: args.split_above,
         lock_wait_timeout: args.lock_wait_timeout,
+        role_passwords: args.role_passwords,
     };
     let reporter = Arc::new(Reporter::new(&args.output));
     let summary = with_runtime(options.jobs, async |interrupt| {
@@ -145,9 +146,16 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     if args.sql {
         return run_script(&args.output, input, blocks, &losses, &selection, &reporter);
     }
-    let mut config = config(&args.connection, None)?;
+    let mut config = config(&args.connection, None, args.create)?;
     ask_password(&mut config)?;
-    let options = RestoreOptions { jobs: jobs(args.jobs), selection, verify: !args.no_verify, blocks };
+    let options = RestoreOptions {
+        jobs: jobs(args.jobs),
+        create: args.create,
+        roles: args.roles,
+        selection,
+        verify: !args.no_verify,
+        blocks,
+    };
     let summary = with_runtime(options.jobs, async |interrupt| {
         restore::run(&config, input, &options, reporter.clone(), interrupt).await
     });
@@ -180,9 +188,11 @@ fn run_script(
     let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(Error::Stdout)?;
     let mut stdout = BufWriter::with_capacity(1 << 20, File::from(stdout));
     let choice = selection.choose(archive.catalog())?;
+    let entries = &archive.catalog().entries;
+    let wanted = |at: usize| choice.contains(at) && place(entries, &entries[at]) == Place::Inside;
     let options = selection.options();
     let how = script::Options { owners: !options.no_owner, tablespaces: !options.no_tablespaces };
-    let objects = script::write(&archive, |place| choice.contains(place), how, &mut stdout)?;
+    let objects = script::write(&archive, wanted, how, &mut stdout)?;
     reporter.finish();
     for left_out in &choice.left_out {
         reporter.warn(&format!("left out: {left_out}"));
@@ -218,14 +228,15 @@ fn open(args: &Restore, reporter: &Reporter) -> Result<(Input, Blocks, Vec<Damag
 
 /// What was lost is said at the end, where it is seen, and by the exit code.
 fn loss_verdict(losses: &[Damage], not_restored: &[String], output: &Output) -> u8 {
-    if losses.is_empty() {
+    if losses.is_empty() && not_restored.is_empty() {
         return 0;
     }
-    let mut message = format!(
-        "the archive is damaged in {} places: {} lost, the rest is restored",
-        losses.len(),
-        text::lost_rows(losses.iter().map(|loss| loss.rows)),
-    );
+    let mut message = if losses.is_empty() {
+        "everything is restored but settings that this server does not know".to_owned()
+    } else {
+        let rows = text::lost_rows(losses.iter().map(|loss| loss.rows));
+        format!("the archive is damaged in {} places: {rows} lost, the rest is restored", losses.len())
+    };
     for entry in not_restored {
         message += &format!("\n  not restored: {entry}");
     }
@@ -270,7 +281,12 @@ fn run_inspect(args: &Inspect) -> Result<u8, Error> {
     Ok(Class::Damaged as u8)
 }
 
-fn config(connection: &Connection, database: Option<String>) -> Result<ConnectConfig, Error> {
+/// `maintenance` says that the database is one to make another from.
+fn config(
+    connection: &Connection,
+    database: Option<String>,
+    maintenance: bool,
+) -> Result<ConnectConfig, Error> {
     let args = ConnectArgs {
         dbname: connection.dbname.clone().or(database),
         host: connection.host.clone(),
@@ -278,6 +294,7 @@ fn config(connection: &Connection, database: Option<String>) -> Result<ConnectCo
         user: connection.username.clone(),
         no_password: connection.no_password,
         force_password: connection.password,
+        maintenance,
     };
     Ok(ConnectConfig::resolve(&args, &Environment::from_process())?)
 }

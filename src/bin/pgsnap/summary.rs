@@ -59,6 +59,7 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
             "verified": summary.verified,
             "needs_analyze": summary.needs_analyze,
             "losses": losses.iter().map(damage).collect::<Vec<_>>(),
+            "kept_roles": summary.kept_roles,
             "not_restored": summary.not_restored,
             "left_out": summary.left_out,
             "not_dumped": summary.uncovered,
@@ -72,6 +73,10 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
     }
     for loss in losses {
         lines += &format!("lost: {}\n", text::name(&loss.to_string()));
+    }
+    if !summary.kept_roles.is_empty() {
+        let roles: Vec<String> = summary.kept_roles.iter().map(|role| text::name(role)).collect();
+        lines += &format!("left as they were, since they exist: roles {}\n", roles.join(", "));
     }
     for entry in &summary.not_restored {
         let entry: Vec<String> = entry.lines().map(text::name).collect();

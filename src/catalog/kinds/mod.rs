@@ -11,6 +11,8 @@ mod composite;
 mod constraint;
 mod conversion;
 mod copied_comment;
+mod database;
+mod database_properties;
 mod default;
 mod default_acl;
 mod domain;
@@ -33,12 +35,16 @@ mod operator;
 mod operator_class;
 mod operator_family;
 mod operator_members;
+mod parameter_acl;
 mod policy;
 mod publication;
 mod publication_schema;
 mod publication_table;
 mod range;
 mod relation;
+mod role;
+mod role_membership;
+mod role_properties;
 mod row_security;
 mod rule;
 mod schema;
@@ -52,6 +58,7 @@ mod subscription;
 mod table;
 mod table_attach;
 mod table_data;
+mod tablespace;
 mod text_search;
 mod text_search_configuration;
 mod text_search_dictionary;
@@ -64,6 +71,9 @@ mod user_mapping;
 mod view;
 
 pub(super) use initial_acl::roles as roles_of_initial_acls;
+pub(super) use parameter_acl::PARAMETER_ACLS;
+pub(super) use role::passwords_query;
+pub(super) use role_membership::MEMBERSHIPS;
 pub(super) use subscription::MAY_READ as MAY_READ_SUBSCRIPTIONS;
 
 use super::{Draft, Error, Results};
@@ -95,6 +105,14 @@ pub struct Query {
 
 /// Every kind, in the order in which objects are restored where dependencies leave a choice.
 pub const KINDS: &[Kind] = &[
+    // Outside the database.
+    role::ROLE,
+    role_properties::ROLE_PROPERTIES,
+    role_membership::ROLE_MEMBERSHIP,
+    tablespace::TABLESPACE,
+    parameter_acl::PARAMETER_ACL,
+    database::DATABASE,
+    database_properties::DATABASE_PROPERTIES,
     // Definitions.
     schema::SCHEMA,
     language::LANGUAGE,
