@@ -130,7 +130,13 @@ fn check<'a>(
 ) -> Result<(), Error> {
     let mut columns = Vec::new();
     for entry in entries {
-        if entry.create.iter().chain(&entry.owned).any(|statement| sql::for_psql(statement).is_none()) {
+        // Behind a COPY psql would take the statements that follow for rows.
+        let is_copy = |text: &str| {
+            sql::tokens(text)
+                .is_some_and(|words| matches!(words.first(), Some(word) if word.eq_ignore_ascii_case("COPY")))
+        };
+        let is_unsafe = |text: &String| sql::for_psql(text).is_none() || is_copy(text);
+        if entry.create.iter().chain(&entry.owned).any(is_unsafe) {
             return Err(Error::Unsafe { object: entry.label() });
         }
         let table = entry.table.and_then(|number| catalog.tables.get(number as usize));

@@ -9,7 +9,7 @@ pub fn tokens(text: &str) -> Option<Vec<&str>> {
     while let Some(first) = rest.chars().next() {
         let length = length(rest, first)?;
         let (token, behind) = rest.split_at(length);
-        if !(first.is_whitespace() || token.starts_with("--") || token.starts_with("/*")) {
+        if !is_blank(token) {
             tokens.push(token);
         }
         rest = behind;
@@ -17,20 +17,31 @@ pub fn tokens(text: &str) -> Option<Vec<&str>> {
     Some(tokens)
 }
 
-/// A statement as psql may read it: nothing in it is a command of psql's (a backslash outside of quotes), and nothing the name of a
-/// variable of psql's (a colon and a name: of the bounds of a slice, `a[1:n]`, they are parted by a blank). `None` when that cannot
-/// be.
+/// A statement as psql may read it: it ends where it ends here, nothing in it is a command of psql's (a backslash outside of
+/// quotes), and nothing the name of a variable of psql's (a colon and a name: of the bounds of a slice, `a[1:n]`, they are parted
+/// by a blank). `None` when that cannot be, or when versions of psql may read it differently.
+///
+/// A statement that psql took for unfinished would make commands of the rows behind it.
 pub fn for_psql(statement: &str) -> Option<String> {
     let mut text = String::with_capacity(statement.len());
     let mut rest = statement;
     let mut in_comment = false;
+    let mut nesting = Nesting::default();
+    // The last token, without white space and comments.
+    let mut last = "";
     while let Some(first) = rest.chars().next() {
         let (token, behind) = rest.split_at(length(rest, first)?);
-        if token == "\\" {
+        let is_number = first.is_ascii_digit() && behind.starts_with(['\'', '$']);
+        // A string goes on behind a line end, and then keeps its kind of escapes.
+        let goes_on = last.starts_with(['e', 'E']) && last.ends_with('\'') && first == '\'';
+        if token == "\\" || is_number || goes_on || !nesting.goes_on_with(token) {
             return None;
         }
         let is_cast = text.ends_with(':') && token == ":";
         in_comment = token.starts_with("--");
+        if !is_blank(token) {
+            last = token;
+        }
         text.push_str(token);
         if token == ":" && !is_cast && behind.starts_with(|c| is_name(c) || matches!(c, '"' | '\'' | '{')) {
             text.push(' ');
@@ -40,7 +51,62 @@ pub fn for_psql(statement: &str) -> Option<String> {
     if in_comment {
         text.push('\n');
     }
-    Some(text)
+    nesting.is_closed().then_some(text)
+}
+
+/// What keeps psql from taking a semicolon for the end of a statement: parentheses, and the body of a function.
+#[derive(Default)]
+struct Nesting {
+    parentheses: usize,
+    /// BEGIN, and CASE inside of it.
+    blocks: usize,
+    /// The first words, in upper case, as far as they can make a function.
+    words: Vec<String>,
+}
+
+impl Nesting {
+    /// Takes a token; false when it ends the statement or closes what is not open.
+    fn goes_on_with(&mut self, token: &str) -> bool {
+        match token {
+            "(" => self.parentheses += 1,
+            ")" if self.parentheses == 0 => return false,
+            ")" => self.parentheses -= 1,
+            ";" => return !self.is_closed(),
+            _ if token.starts_with(is_name) => self.word(token.to_ascii_uppercase()),
+            _ => {}
+        }
+        true
+    }
+
+    fn word(&mut self, word: String) {
+        let is_function = match self.words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["CREATE", "OR", "REPLACE", kind, ..] | ["CREATE", kind, ..] => {
+                matches!(*kind, "FUNCTION" | "PROCEDURE")
+            }
+            _ => false,
+        };
+        match word.as_str() {
+            _ if !is_function || self.parentheses > 0 => {}
+            "BEGIN" => self.blocks += 1,
+            "CASE" if self.blocks > 0 => self.blocks += 1,
+            "END" if self.blocks > 0 => self.blocks -= 1,
+            _ => {}
+        }
+        if self.words.len() < 4 {
+            self.words.push(word);
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.parentheses == 0 && self.blocks == 0
+    }
+}
+
+/// White space or a comment.
+fn is_blank(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_ascii_whitespace() || c == '\x0b')
+        || token.starts_with("--")
+        || token.starts_with("/*")
 }
 
 /// A token that is a name, without its quotes.
@@ -60,6 +126,7 @@ fn length(text: &str, first: char) -> Option<usize> {
         '\'' => quoted(text, '\'', false),
         'e' | 'E' if text[1..].starts_with('\'') => quoted(&text[1..], '\'', true).map(|length| length + 1),
         '$' => Some(dollar(text)?.unwrap_or(1)),
+        '0'..='9' => Some(text.find(|c: char| !is_name(c)).unwrap_or(text.len())),
         _ if is_name(first) => Some(text.find(|c: char| !(is_name(c) || c == '$')).unwrap_or(text.len())),
         _ => Some(first.len_utf8()),
     }
@@ -143,6 +210,25 @@ mod tests {
             ("SELECT :'x', :{?y}", "SELECT : 'x', : {?y}"),
         ] {
             assert_eq!(for_psql(statement).as_deref(), Some(expected));
+        }
+        let body = "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT (2); END";
+        assert_eq!(for_psql(body).as_deref(), Some(body));
+        let rule = "CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)";
+        assert_eq!(for_psql(rule).as_deref(), Some(rule));
+        for open in [
+            "SELECT (1",
+            "SELECT 1)",
+            "SELECT 1; SELECT 2",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1;",
+            "CREATE OR REPLACE PROCEDURE p() BEGIN ATOMIC SELECT CASE 1; END",
+            "CREATE PROCEDURE \"p\"() BEGIN ATOMIC SELECT 1",
+            "SELECT 1E'\\''",
+            "SELECT 1$$ $$",
+            "SELECT 1a$$ $$",
+            "SELECT E'a'\n'b\\''",
+            "SELECT e'a' -- c\n'b'",
+        ] {
+            assert_eq!(for_psql(open), None, "{open}");
         }
         for refused in ["SELECT 1 \\! x", "\\i x", "SELECT 'open", "SELECT 1 \n\\copy"] {
             assert_eq!(for_psql(refused), None, "{refused}");
