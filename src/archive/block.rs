@@ -328,24 +328,47 @@ pub(super) fn check_payload(id: ArchiveId, payload: &[u8], checksum: u32) -> Res
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::cast_possible_truncation)]
     use super::*;
-    use crate::archive::{Column, Shape};
+    use crate::archive::tests::{ID, table};
+
+    const POSITION: BlockPosition = BlockPosition { chunk: 0, sequence: 0 };
+
+    #[test]
+    fn the_limits_of_a_block_are_exact() {
+        let table = table(Transfer::Binary, 3);
+        let least = 10 * row_overhead(Transfer::Binary, 3);
+        let holds = |rows, raw_len, stored_len| {
+            let info = BlockInfo { table: 0, chunk: 0, sequence: 0, rows, raw_len, stored_len };
+            info.check_limits(&table).is_ok()
+        };
+        for (rows, raw_len, possible) in [
+            (0, least, false),
+            (10, least - 1, false),
+            (10, least, true),
+            (10, MAX_BLOCK_RAW_LEN, true),
+            (10, MAX_BLOCK_RAW_LEN + 1, false),
+        ] {
+            assert_eq!(holds(rows, raw_len, 0), possible, "{rows} rows of {raw_len} bytes");
+        }
+        let most = max_payload_len(3, 10, least);
+        assert!(holds(10, least, most) && !holds(10, least, most + 1));
+
+        // Zeros that nobody reads take no memory; the first two are no row of three columns.
+        let mut encoder = BlockEncoder::new(ID, 1).unwrap();
+        let zeros = vec![0; MAX_BLOCK_RAW_LEN as usize + 1];
+        let mut refused = |rows: &[u8]| encoder.encode(0, &table, POSITION, rows).err();
+        assert!(
+            matches!(refused(&zeros), Some(Error::Limit { found, .. }) if found == MAX_BLOCK_RAW_LEN + 1)
+        );
+        assert!(matches!(refused(&zeros[1..]), Some(Error::Rows { .. })));
+        assert!(matches!(refused(&[]), Some(Error::Limit { found: 0, .. })));
+    }
 
     #[test]
     fn a_block_that_gives_other_rows_is_noticed() {
-        let column =
-            Column { name: "c".into(), type_name: "t".into(), value: ValueKind::Opaque, shape: Shape::Plain };
-        let table = Table {
-            entry: 1,
-            schema: "public".into(),
-            name: "t".into(),
-            transfer: Transfer::Text,
-            text_reason: None,
-            root: None,
-            condition: None,
-            columns: vec![column],
-        };
-        let (id, position) = (ArchiveId([1; 16]), BlockPosition { chunk: 0, sequence: 0 });
+        let (id, position) = (ArchiveId([1; 16]), POSITION);
+        let table = table(Transfer::Text, 1);
         let block = BlockEncoder::new(id, 1).unwrap().encode(0, &table, position, b"abc\nd\n").unwrap();
         let mut decoder = BlockDecoder::new(id).unwrap();
         let mut gives = |info, rows: &[u8]| decoder.gives(&table, &block.bytes, info, rows);

@@ -149,4 +149,15 @@ mod tests {
         assert_eq!((values.len(), codes.iter().max()), (65_536, Some(&65_535)));
         assert_eq!(found(&twice(480)).unwrap().1.len(), 480);
     }
+
+    #[test]
+    fn a_column_whose_values_seldom_occur_again_is_given_up_early() {
+        // The values that are all different stand first: of the first 514 fields 32 or 31 had a value seen before.
+        let first_different = |different: u32| {
+            let fields = (0..2000u32).map(|number| (number % different).to_be_bytes().to_vec());
+            found(&fields.collect::<Vec<_>>())
+        };
+        assert_eq!(first_different(482).unwrap().1.len(), 482);
+        assert_eq!(first_different(483), None);
+    }
 }

@@ -310,6 +310,16 @@ fn long_rows_come_in_pieces() {
 }
 
 #[test]
+fn several_rows_make_a_huge_block() {
+    let table = table(Transfer::Binary, 2);
+    let row = |byte| vec![Some(vec![byte; 40 << 20]), None];
+    let rows = binary(&[row(1), row(2)]);
+    let block = BlockEncoder::new(ID, 1).unwrap().encode(0, &table, POSITION, &rows).unwrap();
+    assert!(in_pieces(&table, &block) == (rows, block.digest));
+    assert_eq!((block.info.rows, block.facts[1].nulls), (2, 2));
+}
+
+#[test]
 fn one_huge_row_comes_back() {
     let noise = (0..9_000_000).flat_map(|i| noise(i).to_be_bytes()).collect::<Vec<u8>>();
     for huge in [b"to be or not to be, ".repeat(4_000_000), noise] {
