@@ -7,6 +7,9 @@ use crate::catalog::{Error, Row, Statement};
 use crate::pg::Version;
 use crate::sql;
 
+/// The server's own option of a column, which nobody may set: a version that those of November 2026 (seen: 15.20) keep there.
+const SERVER_OPTION: &str = "pg_attver";
+
 /// The query for the columns of the relations of these kinds (`'r', 'p'`), in order; dropped ones are left out.
 pub(super) fn columns_query(name: &'static str, relkinds: &str, version: Version) -> Query {
     let compression = |attribute: &str| match version.major() {
@@ -67,7 +70,8 @@ pub(super) fn columns_query(name: &'static str, relkinds: &str, version: Version
                      THEN a.attstorage::text END AS storage,
                 CASE WHEN {compression} <> '' OR p.is_compressed THEN {compression} END AS compression,
                 CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::pg_catalog.int4 END AS statistics,
-                a.attoptions AS options, {}
+                ARRAY(SELECT o.option FROM pg_catalog.unnest(a.attoptions) AS o (option)
+                       WHERE NOT pg_catalog.starts_with(o.option, '{SERVER_OPTION}=')) AS options, {}
            FROM pg_catalog.pg_attribute a
            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
            {SCHEMA}
