@@ -10,6 +10,7 @@ use super::{Draft, Error, Lock, ObjectId, Results, Section};
 
 const DEPENDENCIES: &str = "dependencies";
 const MEMBERS: &str = "extension members";
+const ADDED: &str = "added to extension members";
 
 /// What user objects depend on. Membership in extensions is a query of its own; pins are no dependency.
 pub(super) fn query() -> Query {
@@ -31,6 +32,25 @@ pub(super) fn members_query() -> Query {
     Query { name: MEMBERS, sql }
 }
 
+/// Triggers, rules and policies of members that no script of the extension made. They are no members themselves, whoever made
+/// them; but what a script makes has the transaction of a member that it made, or of the extension's last change. A server
+/// that pg_upgrade made knows no such transactions, and all of them are found here.
+pub(super) fn added_query() -> Query {
+    let part = |class: &str, table: &str| {
+        format!(
+            "SELECT p.tableoid AS classid, p.oid AS objid FROM pg_catalog.{class} p
+               JOIN pg_catalog.pg_depend m ON m.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND m.objid = p.{table}
+                    AND m.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND m.deptype = 'e'
+              WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.refclassid = m.refclassid
+                                AND o.refobjid = m.refobjid AND o.deptype = 'e' AND o.xmin = p.xmin)
+                AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.oid = m.refobjid AND e.xmin = p.xmin)"
+        )
+    };
+    let parts = [("pg_trigger", "tgrelid"), ("pg_rewrite", "ev_class"), ("pg_policy", "polrelid")];
+    let sql = parts.map(|(class, table)| part(class, table)).join(" UNION ALL ");
+    Query { name: ADDED, sql }
+}
+
 /// The extension that each member belongs to, by the member's catalog and OID.
 pub(super) struct Members(HashMap<(u32, u32), u32>);
 
@@ -50,14 +70,15 @@ impl Members {
 }
 
 /// Drops the drafts that CREATE EXTENSION makes: members of extensions, and indexes, constraints, triggers, rules, policies
-/// and defaults of such members, whoever made those. `ranks` goes along with `drafts`. Returns what was dropped of the
-/// second sort: the extension may not bring it.
+/// and defaults of such members. Triggers, rules and policies that somebody else added stay, and replace what the extension
+/// may make under their names. `ranks` goes along with `drafts`.
 pub(super) fn drop_members(
     drafts: &mut Vec<(usize, Draft)>,
     members: &Members,
     results: &Results,
-) -> Result<Vec<String>, Error> {
-    let mut dropped = Vec::new();
+) -> Result<(), Error> {
+    let added = results.rows(ADDED).iter().map(|row| Ok((row.oid("classid")?, row.oid("objid")?)));
+    let added: BTreeSet<(u32, u32)> = added.collect::<Result<_, Error>>()?;
     let mut gone: BTreeSet<(u32, u32)> = BTreeSet::new();
     let mut owners: BTreeMap<(u32, u32), Vec<(u32, u32)>> = BTreeMap::new();
     for row in results.rows(DEPENDENCIES) {
@@ -72,6 +93,9 @@ pub(super) fn drop_members(
         let before = drafts.len();
         drafts.retain(|(_, draft)| {
             let key = (draft.id.class, draft.id.oid);
+            if added.contains(&key) {
+                return true;
+            }
             let member = !draft.of_configuration
                 && std::iter::once(&draft.id).chain(&draft.aliases).any(|id| members.contains(*id));
             let of_member = is_part(draft)
@@ -83,17 +107,19 @@ pub(super) fn drop_members(
             if member || of_member {
                 gone.insert(key);
             }
-            // Constraints, defaults and indexes of its tables an extension nearly always makes itself.
-            let by_users = matches!(draft.id.class, PG_TRIGGER | PG_POLICY | PG_REWRITE);
-            if of_member && !member && by_users {
-                dropped.push(format!("{} {} (on a member of an extension)", draft.kind, draft.name));
-            }
             !(member || of_member)
         });
         if drafts.len() == before {
-            return Ok(dropped);
+            break;
         }
     }
+    for (_, draft) in drafts.iter_mut().filter(|(_, draft)| added.contains(&(draft.id.class, draft.id.oid))) {
+        let kind = draft.kind;
+        let replaced = draft.drop.iter().filter_map(|drop| drop.strip_prefix(&format!("DROP {kind}")));
+        let replaced: Vec<_> = replaced.map(|what| format!("DROP {kind} IF EXISTS{what}").into()).collect();
+        draft.create.splice(0..0, replaced);
+    }
+    Ok(())
 }
 
 /// Whether an object is a part of a relation or domain rather than one that could be a member itself.
@@ -236,7 +262,7 @@ fn sub(number: i64) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::super::class::{PG_CLASS, PG_TYPE};
-    use super::super::{Row, Value};
+    use super::super::{Row, Statement, Value};
     use super::*;
 
     /// A row of pg_depend: `from` and `to` are (class, OID).
@@ -254,6 +280,7 @@ mod tests {
     const MEMBER: (u32, u32) = (PG_CLASS, 20001);
     const TABLE: (u32, u32) = (PG_CLASS, 20002);
     const TRIGGER: (u32, u32) = (PG_TRIGGER, 20003);
+    const ADDED_TRIGGER: (u32, u32) = (PG_TRIGGER, 20005);
     const EXTENSION: (u32, u32) = (PG_EXTENSION, 20004);
 
     fn results() -> Results {
@@ -261,28 +288,43 @@ mod tests {
         results.insert(MEMBERS, vec![row(MEMBERS, MEMBER, EXTENSION, "e")]);
         results.insert(
             DEPENDENCIES,
-            vec![row(DEPENDENCIES, TRIGGER, MEMBER, "a"), row(DEPENDENCIES, TABLE, MEMBER, "n")],
+            vec![
+                row(DEPENDENCIES, TRIGGER, MEMBER, "a"),
+                row(DEPENDENCIES, ADDED_TRIGGER, MEMBER, "a"),
+                row(DEPENDENCIES, TABLE, MEMBER, "n"),
+            ],
         );
         results
     }
 
     #[test]
-    fn members_go_with_their_parts_and_leave_a_note() -> Result<(), Error> {
-        let results = results();
+    fn members_go_with_their_parts_but_not_with_what_users_added() -> Result<(), Error> {
+        let mut results = results();
+        results.insert(ADDED, vec![row(ADDED, ADDED_TRIGGER, MEMBER, "")]);
         let mut drafts = vec![
+            (
+                0,
+                Draft {
+                    drop: vec!["DROP TRIGGER t ON m".to_owned()],
+                    ..draft(ADDED_TRIGGER.0, ADDED_TRIGGER.1, "TRIGGER")
+                },
+            ),
             (0, draft(EXTENSION.0, EXTENSION.1, "EXTENSION")),
             (0, draft(MEMBER.0, MEMBER.1, "TABLE")),
             (0, draft(TABLE.0, TABLE.1, "TABLE")),
             (0, draft(TRIGGER.0, TRIGGER.1, "TRIGGER")),
         ];
         let members = Members::read(&results)?;
-        let notes = drop_members(&mut drafts, &members, &results)?;
-        assert_eq!(notes, ["TRIGGER TRIGGER 20003 (on a member of an extension)"]);
+        drop_members(&mut drafts, &members, &results)?;
         let drafts: Vec<Draft> = drafts.into_iter().map(|(_, draft)| draft).collect();
-        assert_eq!(drafts.iter().map(|draft| draft.kind).collect::<Vec<_>>(), ["EXTENSION", "TABLE"]);
+        let kinds = drafts.iter().map(|draft| (draft.kind, draft.create.len())).collect::<Vec<_>>();
+        assert_eq!(kinds, [("TRIGGER", 1), ("EXTENSION", 0), ("TABLE", 0)]);
+        let replaced = Statement::from("DROP TRIGGER IF EXISTS t ON m".to_owned());
+        assert_eq!(drafts[0].create, [replaced]);
         // What needs the member waits for the extension.
         let identities = Identities::new(&drafts, members);
-        assert_eq!(needs(&drafts, &identities, &results)?[1], Needs::from([(0, true)]));
+        let needs = needs(&drafts, &identities, &results)?;
+        assert_eq!((&needs[0], &needs[2]), (&Needs::from([(1, true)]), &Needs::from([(1, true)])));
         Ok(())
     }
 

@@ -54,6 +54,7 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
         Query { name: DEFAULT_ACL_ROLES, sql: default_acl_roles.to_owned() },
         dependencies::query(),
         dependencies::members_query(),
+        dependencies::added_query(),
         comments::comments_query(),
         comments::labels_query(),
         acl::query(version),
@@ -74,8 +75,8 @@ pub(super) fn inventory(
         ranked.extend((kind.assemble)(results)?.into_iter().map(|draft| (rank, draft)));
     }
     let members = Members::read(results)?;
-    let mut uncovered = uncovered::read(results, version)?;
-    uncovered.extend(dependencies::drop_members(&mut ranked, &members, results)?);
+    let uncovered = uncovered::read(results, version)?;
+    dependencies::drop_members(&mut ranked, &members, results)?;
     let (ranks, mut drafts): (Vec<usize>, Vec<Draft>) = ranked.into_iter().unzip();
     let types = TypeCatalog::read(results, version)?;
     let tables = drafts.iter_mut().filter_map(|draft| draft.data.as_mut());

@@ -6,3 +6,11 @@ INSERT INTO "Odd one".settings
 INSERT INTO "Odd one".not_dumped VALUES (2);
 SELECT setval('"Odd one".numbers', 42);
 SELECT setval('"Odd one".numbers_not_dumped', 42);
+-- What is added to members is no member.
+CREATE TRIGGER "added, here" AFTER INSERT ON "Odd one".settings FOR EACH ROW EXECUTE FUNCTION "Odd one".touched();
+COMMENT ON TRIGGER "added, here" ON "Odd one".settings IS 'of a user';
+ALTER TABLE "Odd one".settings DISABLE TRIGGER switched_off;
+CREATE RULE "added, here" AS ON UPDATE TO "Odd one"."Z kinds" DO ALSO NOTIFY changed;
+CREATE POLICY "added, here" ON "Odd one".settings FOR UPDATE USING (id > 10);
+COMMENT ON POLICY "added, here" ON "Odd one".settings IS 'also of a user';
+COMMENT ON RULE "added, here" ON "Odd one"."Z kinds" IS 'of a user';

@@ -9,3 +9,10 @@ INSERT INTO not_dumped VALUES (1);
 SELECT pg_catalog.pg_extension_config_dump('"Z kinds"', 'WHERE made_by_user OR name = ''it''''s''');
 SELECT pg_catalog.pg_extension_config_dump('settings', '');
 SELECT pg_catalog.pg_extension_config_dump('numbers', '');
+
+-- Not dumped, unless somebody changes them.
+CREATE FUNCTION touched() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER "made by the extension" BEFORE UPDATE ON settings FOR EACH ROW EXECUTE FUNCTION touched();
+CREATE TRIGGER switched_off BEFORE UPDATE ON settings FOR EACH ROW EXECUTE FUNCTION touched();
+CREATE RULE "made by the extension" AS ON DELETE TO not_dumped DO INSTEAD NOTHING;
+CREATE POLICY "made by the extension" ON settings FOR SELECT USING (id > 0);
