@@ -131,6 +131,7 @@ fn restored_object(error: &restore::Error) -> Option<&str> {
         restore::Error::Load { table, .. }
         | restore::Error::ReadBack { table, .. }
         | restore::Error::RowCount { table, .. }
+        | restore::Error::InfiniteIntervals { table }
         | restore::Error::Different { table, .. } => Some(table),
         _ => None,
     }
@@ -159,7 +160,9 @@ fn server_class(error: &pg::Error) -> Class {
         | pg::Error::NoSuchDatabase { .. }
         | pg::Error::Lost { .. } => Class::Connect,
         pg::Error::UnsupportedServer { .. } | pg::Error::Denied { .. } => Class::Refused,
-        pg::Error::Snapshot { .. } | pg::Error::LockTimeout { .. } => Class::Snapshot,
+        pg::Error::Snapshot { .. } | pg::Error::LockTimeout { .. } | pg::Error::TooManyLocks { .. } => {
+            Class::Snapshot
+        }
         pg::Error::Server { .. } | pg::Error::Protocol { .. } => match error.sqlstate() {
             // disk_full
             Some("53100") => Class::Storage,
@@ -241,6 +244,7 @@ fn restore_class(error: &restore::Error) -> Class {
             Class::Bug
         }
         restore::Error::Different { .. }
+        | restore::Error::InfiniteIntervals { .. }
         | restore::Error::Interrupted
         | restore::Error::InterruptedEarly { .. } => Class::Failed,
     }

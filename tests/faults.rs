@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 use support::{Database, Server, TestResult, pgsnap, run};
 
 mod support;
@@ -58,6 +58,7 @@ fn main() {
         older_server_without_the_extension,
     ));
     trials.extend(support::trials_on(&[17], "server_stopped_mid_dump", server_stopped_mid_dump));
+    trials.extend(support::trials_on(&[17], "more_tables_than_locks", more_tables_than_locks));
     for major in [15, 18] {
         let trial = support::trial(major, "disk_full", disk_full);
         trials.push(if can_mount() { trial } else { trial.with_ignored_flag(true) });
@@ -468,28 +469,95 @@ fn snapshot_session_killed(server: &Server) -> TestResult {
     killed(server, "query NOT LIKE 'COPY%'")
 }
 
+/// A server that no other test uses.
+struct OwnServer {
+    server: Server,
+    directory: tempfile::TempDir,
+}
+
+impl OwnServer {
+    /// Of the major of `shared`, with this `max_locks_per_transaction`.
+    fn start(shared: &Server, port_base: &str, locks: &str) -> Result<OwnServer, Failed> {
+        let directory = tempfile::Builder::new().prefix("pgsnap-").tempdir_in("/tmp")?;
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+        let environment = [("PGSNAP_TEST_PORT_BASE", port_base), ("PGSNAP_TEST_LOCKS", locks)];
+        run(servers(directory.path(), "start", shared.major).envs(environment)).expect_code(0);
+        let server = Server::read(directory.path(), shared.major).ok_or("the server does not run")?;
+        Ok(OwnServer { server, directory })
+    }
+
+    fn stop(&self) {
+        run(&mut servers(self.directory.path(), "stop", self.server.major)).expect_code(0);
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        run(&mut servers(self.directory.path(), "stop", self.server.major));
+    }
+}
+
+fn servers(directory: &Path, what: &str, major: u32) -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers"));
+    command.args([what, &major.to_string()]).env("PGSNAP_TEST_SERVERS", directory);
+    command
+}
+
 /// A server of its own, stopped the hard way while a dump reads from it.
 fn server_stopped_mid_dump(shared: &Server) -> TestResult {
-    let directory = tempfile::Builder::new().prefix("pgsnap-").tempdir_in("/tmp")?;
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
-    let servers = |arguments: &[&str]| {
-        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers"));
-        command
-            .args(arguments)
-            .env("PGSNAP_TEST_SERVERS", directory.path())
-            .env("PGSNAP_TEST_PORT_BASE", "5900");
-        run(&mut command).expect_code(0)
-    };
-    servers(&["start", &shared.major.to_string()]);
-    let server = Server::read(directory.path(), shared.major).ok_or("the server does not run")?;
-    let source = large(&server);
+    let own = OwnServer::start(shared, "5900", "64")?;
+    let server = &own.server;
+    let source = large(server);
     let stopped = StoppedDump::start(&source);
-    servers(&["stop", &shared.major.to_string()]);
+    own.stop();
     std::mem::forget(source);
     let (code, message, left) = stopped.finish();
     assert_eq!(code, Some(6), "{message}");
     expect_words(&message, &["connection to the server was lost"]);
     assert_eq!(left, [] as [String; 0]);
+    Ok(())
+}
+
+/// A server with hardly any room for locks: as many tables as it has room for are dumped and restored, more are refused with the
+/// setting that helps, before anything else is done.
+fn more_tables_than_locks(shared: &Server) -> TestResult {
+    let own = OwnServer::start(shared, "5930", "10")?;
+    let source = own.server.create_database("locks");
+    // Locks of a session that has failed to get one more stay with it.
+    let room = source.psql(
+        "DO $$ BEGIN
+             FOR i IN 1..1000000 LOOP PERFORM pg_advisory_lock(i); END LOOP;
+         EXCEPTION WHEN out_of_memory THEN NULL; END $$;
+         SELECT count(*) FROM pg_locks WHERE locktype = 'advisory';
+         SELECT pg_advisory_unlock_all()",
+    );
+    let room: u32 = room.trim().parse()?;
+    let make = |from: u32, to: u32| {
+        for from in (from..=to).step_by(100) {
+            let to = to.min(from + 99);
+            source.psql(&format!(
+                "DO $$ BEGIN FOR i IN {from}..{to} LOOP EXECUTE format('CREATE TABLE t%s (n int GENERATED ALWAYS AS IDENTITY); INSERT INTO t%s DEFAULT VALUES', i, i); END LOOP; END $$"
+            ));
+        }
+    };
+    make(1, room * 7 / 10);
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let dump =
+        || run(pgsnap().args(["dump", "--force", "-j", "2", "-d", &source.conninfo(), "-f"]).arg(&archive));
+    dump().expect_code(0);
+    let target = own.server.create_database("locks");
+    run(pgsnap().args(["restore", "-j", "2", "-d", &target.conninfo()]).arg(&archive)).expect_code(0);
+    assert_eq!(
+        target.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").trim(),
+        (room * 7 / 10).to_string()
+    );
+
+    make(room * 7 / 10 + 1, room * 2);
+    let refused = dump().expect_code(6);
+    let setting = 10 + (room * 2).div_ceil(65);
+    let advice = format!("set max_locks_per_transaction to {setting} or more at the server (now 10)");
+    expect_words(&refused.stderr, &[&format!("{} tables", room * 2), &advice]);
     Ok(())
 }
 

@@ -90,6 +90,7 @@ impl Scene {
         let mut command = self.server.oracle("pg_dump");
         let text =
             run(command.args(["--restrict-key=pgsnap", "-C"]).arg(&self.database)).expect_code(0).stdout;
+        let text = support::without_versions(&text);
         text.lines().filter(|line| !line.starts_with("-- Dumped")).map(|line| format!("{line}\n")).collect()
     }
 

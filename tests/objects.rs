@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::{Arguments, Failed};
 use pgsnap::archive::{Archive, Entry};
 use pgsnap::selection::{Place, place};
-use support::{Database, MAJORS, Server, TestResult, assert_same, pgsnap, run};
+use support::{Database, Server, TestResult, assert_same, pgsnap, run};
 
 mod support;
 
@@ -16,7 +16,7 @@ fn main() {
     let mut trials = vec![support::trial(18, "every_kind_has_a_fixture", every_kind_has_a_fixture)];
     for fixture in fixtures() {
         let name = fixture.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        for major in servers(&fixture) {
+        for major in support::majors_of(&fixture) {
             let fixture = fixture.clone();
             trials.push(support::trial(major, &name, move |server| round_trip(server, &fixture)));
         }
@@ -54,24 +54,11 @@ fn sorted(text: &str) -> String {
     lines.join("\n")
 }
 
-/// The fixture's first line may say `-- min: 14` or `-- only: 15`.
-fn servers(fixture: &Path) -> Vec<u32> {
-    let text = fs::read_to_string(fixture).expect("a fixture");
-    let major = |key| {
-        let line = text.lines().next().and_then(|line| line.strip_prefix(key));
-        line.map(|major| major.trim().parse::<u32>().expect("a major version"))
-    };
-    let (min, only) = (major("-- min: "), major("-- only: "));
-    let is_for =
-        |server: &u32| min.is_none_or(|min| *server >= min) && only.is_none_or(|only| *server == only);
-    MAJORS.into_iter().filter(is_for).collect()
-}
-
 fn every_kind_has_a_fixture(server: &Server) -> TestResult {
     let directory = tempfile::tempdir()?;
     let mut seen = String::new();
     for (number, fixture) in
-        fixtures().iter().enumerate().filter(|(_, fixture)| servers(fixture).contains(&18))
+        fixtures().iter().enumerate().filter(|(_, fixture)| support::majors_of(fixture).contains(&18))
     {
         let source = server.create_database("fixture");
         source.load(fixture);

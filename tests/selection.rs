@@ -171,13 +171,11 @@ fn staged_trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for fixture in fixtures {
         let text = fs::read_to_string(&fixture).expect("a fixture");
-        let min =
-            text.lines().next().and_then(|line| line.strip_prefix("-- min: ")).map(|min| min.trim().parse());
-        let min: u32 = min.map_or(13, |min| min.expect("a major version"));
         if text.lines().any(|line| line.starts_with("-- uncovered: ") || line == "-- rows move") {
             continue;
         }
-        for major in [13, 18].into_iter().filter(|major| *major >= min) {
+        let majors = support::majors_of(&fixture);
+        for major in majors.iter().copied().filter(|major| majors.len() == 1 || [13, 18].contains(major)) {
             let name = format!("staged: {}", fixture.file_stem().unwrap_or_default().to_string_lossy());
             let fixture = fixture.clone();
             trials.push(support::trial(major, &name, move |server| staged(server, &fixture)));

@@ -1,26 +1,32 @@
 //! Asks the server: every catalog query, in one go, and what the answers amount to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use tokio_postgres::types::Type;
 
-use super::inventory;
-use super::kinds::{KINDS, Query, passwords_query};
-use super::{Error, Inventory, Results, Row, Value};
+use super::kinds::{KINDS, Kind, Query, passwords_query};
+use super::{Error, Inventory, Relation, Results, Row, Value};
+use super::{inventory, transfer};
 use crate::pg::{Session, column};
 
 /// What is read where not everything is dumped.
 pub struct Scope<'a> {
+    /// Whether objects of a kind are read at all, by its tag.
+    pub reads_kind: &'a (dyn Fn(&str) -> bool + Sync),
     /// Whether the value of a sequence is read, by schema, name, and whether it belongs to an extension's configuration. Those of
     /// a table that is locked are, whatever it says.
     pub reads_sequence: &'a (dyn Fn(&str, &str, bool) -> bool + Sync),
 }
 
+/// How many queries a session has under way: none waits for the network then.
+const UNDER_WAY: usize = 4;
+
 /// Everything that is in the session's database, or with a `scope` at least what is in that.
 ///
-/// `locked` are the relations under ACCESS SHARE: definitions come from functions that look past the snapshot, so that a
+/// `helper` is another session on the same snapshot, which takes a part of the work. `locked` are the relations under ACCESS SHARE: definitions come from functions that look past the snapshot, so that a
 /// table that is not locked could change under them. With a scope, tables that are not locked come without what belongs to them.
 /// `passwords` says whether those of roles are read.
 ///
@@ -30,30 +36,79 @@ pub struct Scope<'a> {
 /// without a scope [`Error::Unlocked`].
 pub async fn introspect(
     session: &Session,
+    helper: &Session,
     locked: &BTreeSet<u32>,
     scope: Option<&Scope<'_>>,
     passwords: bool,
 ) -> Result<Inventory, Error> {
     let version = session.version();
-    let mut queries: Vec<Query> =
-        KINDS.iter().flat_map(|kind| (kind.queries)(version)).chain(inventory::queries(version)).collect();
+    let kinds: Vec<&Kind> =
+        KINDS.iter().filter(|kind| scope.is_none_or(|scope| (scope.reads_kind)(kind.tag))).collect();
+    let of_kinds = kinds.iter().flat_map(|kind| (kind.queries)(version));
+    let mut queries: Vec<Query> = of_kinds.chain(inventory::queries(version)).collect();
+    if kinds.iter().any(|kind| kind.tag == TABLE_DATA) {
+        queries.extend(transfer::queries(version));
+    }
     if passwords {
         refuse_without_right(session).await?;
         queries.push(passwords_query());
     }
     let mut results = Results::default();
-    ask(session, queries, &mut results).await?;
+    ask(session, Some(helper), &queries, &mut results).await?;
     if let Some(scope) = scope {
         narrow(&mut results, locked, scope)?;
     }
     let mut follow_ups = Vec::new();
-    for follow_up in KINDS.iter().filter_map(|kind| kind.follow_up) {
+    for follow_up in kinds.iter().filter_map(|kind| kind.follow_up) {
         follow_ups.extend(follow_up(&results)?);
     }
-    ask(session, follow_ups, &mut results).await?;
+    // Reading a sequence locks it, and the server has room for a limited number of locks: they are given back.
+    session.batch("SAVEPOINT catalog").await?;
+    for some in follow_ups.chunks(UNDER_WAY) {
+        ask(session, None, some, &mut results).await?;
+        session.batch("ROLLBACK TO SAVEPOINT catalog").await?;
+    }
     inventory::inventory(&results, version, locked)
 }
 
+/// Finds out how large these tables are: the server looks at several files for each.
+///
+/// # Errors
+///
+/// As [`introspect`].
+pub async fn measure(session: &Session, relations: &mut [Relation]) -> Result<(), Error> {
+    let tables: Vec<u32> = relations
+        .iter()
+        .filter(|relation| relation.large_objects.is_empty())
+        .map(|relation| relation.oid)
+        .collect();
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let sql = "
+        SELECT c.oid, s.heap + COALESCE(pg_catalog.pg_total_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS bytes,
+               s.heap / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS pages
+          FROM pg_catalog.pg_class c
+          CROSS JOIN LATERAL (VALUES (COALESCE(pg_catalog.pg_relation_size(c.oid), 0))) s (heap)
+         WHERE c.oid = ANY ($1)";
+    let mut sizes = BTreeMap::new();
+    for row in session.query("measuring the tables", sql, &[&tables]).await? {
+        let [bytes, pages]: [i64; 2] = [column(&row, "bytes")?, column(&row, "pages")?];
+        // Block numbers have 32 bits.
+        sizes.insert(
+            column::<u32>(&row, "oid")?,
+            (bytes.unsigned_abs(), u32::try_from(pages).unwrap_or(u32::MAX)),
+        );
+    }
+    for relation in relations {
+        if let Some(size) = sizes.get(&relation.oid) {
+            (relation.bytes, relation.pages) = *size;
+        }
+    }
+    Ok(())
+}
+
+const TABLE_DATA: &str = "TABLE DATA";
 /// Parts of tables that go by the table's OID. Other parts have it beside their own.
 const NAMESAKES: [&str; 3] = ["table_data", "table_attach", "row_security"];
 
@@ -114,23 +169,65 @@ async fn refuse_without_right(session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs the queries; the connection pipelines them.
-async fn ask(session: &Session, queries: Vec<Query>, results: &mut Results) -> Result<(), Error> {
-    let answers = join_all(queries.iter().map(|query| async move {
-        let what = format!("reading the catalog ({})", query.name);
-        let rows = session.query(&what, &query.sql, &[]).await?;
-        convert(query.name, &rows)
-    }));
+/// Runs the queries, on both sessions if there are two.
+async fn ask(
+    session: &Session,
+    helper: Option<&Session>,
+    queries: &[Query],
+    results: &mut Results,
+) -> Result<(), Error> {
+    let next = AtomicUsize::new(0);
+    let mut answers: Vec<Option<Vec<Row>>> = Vec::new();
+    answers.resize_with(queries.len(), || None);
+    let (own, helped) = tokio::join!(ask_some(session, queries, &next), async {
+        match helper {
+            Some(helper) => ask_some(helper, queries, &next).await,
+            None => Vec::new(),
+        }
+    });
     let mut failure = None;
-    for (query, answer) in queries.iter().zip(answers.await) {
+    for (at, answer) in own {
         match answer {
-            Ok(rows) => results.insert(query.name, rows),
+            Ok(rows) => answers[at] = Some(rows),
             // A query that fails takes the transaction with it: the others only say that it has ended.
             Err(error) if failure.is_none() || !error.is_aftermath() => failure = Some(error),
             Err(_) => {}
         }
     }
-    failure.map_or(Ok(()), Err)
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    for (at, answer) in helped {
+        answers[at] = answer.ok();
+    }
+    for (query, answer) in queries.iter().zip(answers) {
+        // The helper waits for locks only briefly; the session has those that matter.
+        let rows = match answer {
+            Some(rows) => rows,
+            None => read(session, query).await?,
+        };
+        results.insert(query.name, rows);
+    }
+    Ok(())
+}
+
+/// Runs one of the queries after the other, whichever are left; some are under way at a time.
+async fn ask_some(
+    session: &Session,
+    queries: &[Query],
+    next: &AtomicUsize,
+) -> Vec<(usize, Result<Vec<Row>, Error>)> {
+    let left = std::iter::from_fn(|| {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        queries.get(at).map(|query| async move { (at, read(session, query).await) })
+    });
+    stream::iter(left).buffered(UNDER_WAY).collect().await
+}
+
+async fn read(session: &Session, query: &Query) -> Result<Vec<Row>, Error> {
+    let what = format!("reading the catalog ({})", query.name);
+    let rows = session.query(&what, &query.sql, &[]).await?;
+    convert(query.name, &rows)
 }
 
 fn convert(query: &'static str, rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, Error> {

@@ -7,7 +7,7 @@ use super::class::PG_POLICY;
 use super::dependencies::{Identities, Members};
 use super::kinds::{KINDS, Query, roles_of_initial_acls};
 use super::order::{Form, Node, Order, order};
-use super::transfer::{self, TypeCatalog};
+use super::transfer::TypeCatalog;
 use super::{
     Draft, Error, Inventory, Lock, Object, ObjectId, Pass, Repair, Results, acl, comments, dependencies,
     globals, uncovered,
@@ -60,7 +60,6 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
         acl::query(version),
     ];
     queries.push(uncovered::query());
-    queries.extend(transfer::queries(version));
     queries
 }
 

@@ -296,11 +296,9 @@ pub struct Relation {
     pub schema: String,
     /// Its name, unquoted.
     pub name: String,
-    /// Bytes of the main fork of the table itself.
-    pub heap_bytes: u64,
-    /// Bytes of its TOAST table with index.
-    pub toast_bytes: u64,
-    /// Pages of the table itself.
+    /// Bytes of the table itself and of its TOAST table with index; of a table 0 until [`measure`](super::measure).
+    pub bytes: u64,
+    /// Pages of the table itself; 0 until [`measure`](super::measure).
     pub pages: u32,
     /// Whether its access method is heap: only then are ctid ranges known to work.
     pub is_heap: bool,

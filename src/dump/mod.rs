@@ -27,7 +27,7 @@ pub use options::{DumpOptions, Output};
 
 use crate::archive::{self, ArchiveId, Header, Source, Stats};
 use crate::catalog::{self, Inventory, Relation};
-use crate::pg::{self, CancelHandle, Candidate, ConnectConfig, Snapshot, SnapshotOptions, Wanted};
+use crate::pg::{self, CancelHandle, Candidate, ConnectConfig, Session, Snapshot, SnapshotOptions, Wanted};
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Selection};
 use budget::Budget;
@@ -41,6 +41,8 @@ use writer::{ToWriter, Writer};
 const BUDGET_PER_JOB: usize = 4 * BLOCK_BYTES;
 /// So many large objects are named in an error.
 const NAMED: usize = 10;
+/// The kinds that take long to read of many tables and that definitions alone do without.
+const OF_ROWS: [&str; 3] = ["TABLE DATA", "SEQUENCE SET", "STATISTICS DATA"];
 /// The last look at the snapshot may take this long; a session that does not answer is lost.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -138,7 +140,10 @@ async fn write_archive(
     let mut snapshot = Snapshot::take(config, &locking, some).await?;
     locked(cancels).push(snapshot.leader().cancel_handle());
     step("reading the catalog");
-    let inventory = introspect(&snapshot, options).await?;
+    let helper = snapshot.join(config).await?;
+    locked(cancels).push(helper.cancel_handle());
+    let inventory = introspect(&snapshot, &helper, options).await?;
+    drop(helper);
     let source = source(&snapshot, &inventory, selection).await?;
     let encoding = snapshot.leader().server_encoding().to_owned();
     snapshot.set_leader_encoding(&encoding).await?;
@@ -154,10 +159,11 @@ async fn write_archive(
     relations = numbers.iter().filter_map(|number| by_number[*number as usize].take()).collect();
     let catalog = Arc::new(catalog);
     refuse_unreadable(&relations)?;
+    catalog::measure(snapshot.leader(), &mut relations).await?;
     let measures: Vec<plan::Measure<'_>> = relations
         .iter()
         .map(|relation| plan::Measure {
-            bytes: relation.heap_bytes + relation.toast_bytes,
+            bytes: relation.bytes,
             split: if !relation.large_objects.is_empty() {
                 Split::LargeObjects(&relation.large_objects)
             } else if splittable && relation.is_heap && relation.condition.is_none() {
@@ -216,21 +222,24 @@ async fn write_archive(
 }
 
 /// Reads the catalog; where only a part is wanted, without asking for what a role may not be allowed to read in others.
-async fn introspect(snapshot: &Snapshot, options: &DumpOptions) -> Result<Inventory, Error> {
+async fn introspect(
+    snapshot: &Snapshot,
+    helper: &Session,
+    options: &DumpOptions,
+) -> Result<Inventory, Error> {
     let (leader, locked) = (snapshot.leader(), snapshot.locked());
     let DumpOptions { selection, role_passwords, .. } = options;
     if !selection.is_partial() {
-        return Ok(catalog::introspect(leader, locked, None, *role_passwords).await?);
+        return Ok(catalog::introspect(leader, helper, locked, None, *role_passwords).await?);
     }
     let path = snapshot.search_path();
     let reads_sequence = |schema: &str, name: &str, of_configuration: bool| {
-        let options = selection.options();
-        !options.schema_only
-            && ((of_configuration && !options.extensions.is_empty())
-                || selection.wants_table(&[(schema, name)], None, path))
+        (of_configuration && !selection.options().extensions.is_empty())
+            || selection.wants_table(&[(schema, name)], None, path)
     };
-    let scope = catalog::Scope { reads_sequence: &reads_sequence };
-    Ok(catalog::introspect(leader, locked, Some(&scope), *role_passwords).await?)
+    let reads_kind = |kind: &str| !(selection.options().schema_only && OF_ROWS.contains(&kind));
+    let scope = catalog::Scope { reads_kind: &reads_kind, reads_sequence: &reads_sequence };
+    Ok(catalog::introspect(leader, helper, locked, Some(&scope), *role_passwords).await?)
 }
 
 /// The definition of a table is only sound under its lock: which tables are wanted has been decided twice.

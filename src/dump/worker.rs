@@ -21,6 +21,10 @@ pub const BLOCK_BYTES: usize = 4 << 20;
 /// How many blocks of a worker may be in encoding before it waits for the oldest.
 const ENCODING_AHEAD: usize = 2;
 
+/// After so many chunks a worker gives back the locks on what it has read, which the leader holds anyway: the server has room for
+/// a limited number.
+const CHUNKS_LOCKED: usize = 200;
+
 /// lock_not_available
 const NO_LOCK: &str = "55P03";
 
@@ -71,8 +75,8 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Reads chunks until none is left.
 pub async fn run(work: Arc<Work>, blocks: SyncSender<ToWriter>) -> Result<(), Error> {
     let mut session = work.join().await?;
-    loop {
-        let Some(chunk) = locked(&work.chunks).pop_front() else { return Ok(()) };
+    for number in 1.. {
+        let Some(chunk) = locked(&work.chunks).pop_front() else { break };
         match read_chunk(&work, &session, &chunk, &blocks).await {
             // Somebody waits for the table behind our own lock, and everybody else behind him: a deadlock that the server
             // cannot see. The leader has that lock already.
@@ -83,7 +87,11 @@ pub async fn run(work: Arc<Work>, blocks: SyncSender<ToWriter>) -> Result<(), Er
             }
             done => done?,
         }
+        if number % CHUNKS_LOCKED == 0 {
+            session.batch("ROLLBACK TO SAVEPOINT joined").await?;
+        }
     }
+    Ok(())
 }
 
 /// Reads the chunks that workers got no lock for, on the session that holds the locks.

@@ -132,6 +132,19 @@ pub enum Error {
         /// The server's SQLSTATE, if a statement failed.
         sqlstate: Option<String>,
     },
+    /// The server has no room for so many locks (53200).
+    #[error(
+        "no consistent snapshot: there is no room for locks on {tables} tables\n  set max_locks_per_transaction to {enough} or \
+         more at the server (now {now}), and restart it"
+    )]
+    TooManyLocks {
+        /// How many tables were to be locked.
+        tables: usize,
+        /// The server's max_locks_per_transaction.
+        now: usize,
+        /// What it should be.
+        enough: usize,
+    },
     /// Somebody holds a lock that excludes reading, for longer than the lock timeout (55P03).
     #[error("{what}: no lock on {relation} within {waited_ms} ms{}\n  wait for the other session, end it, or give a longer --lock-wait-timeout", blockers_text(.blockers))]
     LockTimeout {
@@ -198,6 +211,7 @@ impl Error {
             | Error::Lost { sqlstate, .. }
             | Error::Snapshot { sqlstate, .. } => sqlstate.as_deref(),
             Error::LockTimeout { .. } => Some("55P03"),
+            Error::TooManyLocks { .. } => Some("53200"),
             Error::Denied { .. } => Some("42501"),
             Error::Usage(_)
             | Error::PasswordRequired { .. }

@@ -73,6 +73,8 @@ const SETTINGS: &[Setting] = &[
     both("jit", "off"),
     dump("default_transaction_read_only", "on"),
     dump("synchronize_seqscans", "off"),
+    // The sessions of a dump are its parallel workers.
+    dump("max_parallel_workers_per_gather", "0"),
     restore("default_transaction_read_only", "off"),
     restore("check_function_bodies", "off"),
     restore("plpgsql.extra_errors", "'none'"),

@@ -237,7 +237,7 @@ impl Snapshot {
         self.leader.execute("SET lock_timeout = 0").await
     }
 
-    /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction. It waits a second for the lock
+    /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction with a savepoint `joined`. It waits a second for the lock
     /// on a table: then its statement fails with SQLSTATE 55P03, and the table is to be read on [`Snapshot::leader`].
     ///
     /// # Errors
@@ -247,7 +247,7 @@ impl Snapshot {
         let session = Session::connect(config, Purpose::Dump, APPLICATION).await?;
         let sql = format!(
             "SET lock_timeout = {WORKER_LOCK_TIMEOUT_MS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-             SET TRANSACTION SNAPSHOT '{}'",
+             SET TRANSACTION SNAPSHOT '{}'; SAVEPOINT joined",
             self.exported.id
         );
         match session.batch_as("joining the snapshot", &sql).await {
@@ -420,14 +420,23 @@ impl Search<'_> {
                     relations: if names.is_empty() { error.to_string() } else { names.join(", ") },
                 }
             }
-            // 53200 out of shared memory: the lock table is full.
-            Some("53200") => Error::Snapshot {
-                what: error.to_string(),
-                advice: "the server has no room for a lock on every table: raise max_locks_per_transaction there",
-                sqlstate: Some("53200".to_owned()),
-            },
+            // Out of shared memory: the lock table is full.
+            Some("53200") => self.too_many_locks().await.unwrap_or(error),
             _ => error,
         }
+    }
+
+    /// How much larger the lock table must be for all tables; none if that cannot be found out.
+    async fn too_many_locks(&self) -> Option<Error> {
+        let tables = self.list(self.scout).await.ok()?.len();
+        let statement = "SELECT pg_catalog.current_setting('max_locks_per_transaction')::pg_catalog.int4 AS now, \
+                         pg_catalog.current_setting('max_connections')::pg_catalog.int4 \
+                         + pg_catalog.current_setting('max_prepared_transactions')::pg_catalog.int4 AS times";
+        let rows = self.scout.query("reading the room for locks", statement, &[]).await.ok()?;
+        let setting = |name| usize::try_from(column::<i32>(rows.first()?, name).ok()?).ok();
+        let (now, times) = (setting("now")?, setting("times")?);
+        // The room for others stays what it is.
+        Some(Error::TooManyLocks { tables, now, enough: now + tables.div_ceil(times.max(1)) })
     }
 
     /// Who holds or waits for a lock that excludes reading one of these tables. The answer only helps a message, so a

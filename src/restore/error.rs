@@ -107,6 +107,14 @@ pub enum Error {
         /// Digest of the rows in the archive.
         expected_digest: String,
     },
+    /// Rows hold what an older server takes for something else.
+    #[error(
+        "table {table} holds infinite intervals, which PostgreSQL knows since 17 and this server takes for finite ones"
+    )]
+    InfiniteIntervals {
+        /// Schema and name.
+        table: String,
+    },
     /// A row is no piece of a large object: its fields are not OID, offset and bytes.
     #[error(
         "a row of {table} is no piece of a large object: the archive was not made by pgsnap, or is damaged"

@@ -14,6 +14,14 @@ use crate::sql;
 /// Rows read back are counted in pieces of about this size.
 const READ_BACK_BYTES: usize = 1 << 20;
 
+/// The intervals infinity and -infinity in a COPY BINARY since PostgreSQL 17. Before, they are many months, days and
+/// microseconds.
+const INFINITE_INTERVALS: [[u8; 16]; 2] = [
+    [0x7f, 255, 255, 255, 255, 255, 255, 255, 0x7f, 255, 255, 255, 0x7f, 255, 255, 255],
+    [0x80, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0x80, 0, 0, 0],
+];
+const KNOWS_INFINITE_INTERVALS: u32 = 17;
+
 /// Loads blocks of a table with one COPY; contents of large objects otherwise. A task that loads the table alone empties it first, in the same transaction, so
 /// that the server can write frozen rows.
 pub async fn load(
@@ -141,6 +149,19 @@ pub async fn verify(shared: &Shared, index: &Index, session: &mut Session, numbe
     let mut rows = 0;
     let mut digest = Digest::default();
     let unreadable = |source| Error::ReadBack { table: table.label(), source };
+    let misreads_intervals = shared.catalog.source.server_version_num >= KNOWS_INFINITE_INTERVALS * 10_000
+        && session.version().major() < KNOWS_INFINITE_INTERVALS
+        && table.transfer == Transfer::Binary;
+    let mut add = |bytes: &[u8]| {
+        // Wherever in a row they are, in arrays or composites.
+        if misreads_intervals
+            && bytes.windows(16).any(|window| INFINITE_INTERVALS.iter().any(|infinite| infinite == window))
+        {
+            return Err(Error::InfiniteIntervals { table: table.label() });
+        }
+        rows += digest.add_rows(table, bytes)?;
+        Ok(())
+    };
     let statement = if holds_large_objects(&shared.catalog, table) {
         sql::large_object::copy_out(0, None)
     } else {
@@ -149,7 +170,7 @@ pub async fn verify(shared: &Shared, index: &Index, session: &mut Session, numbe
     let read = pg::copy::copy_out(session, &statement, |bytes| {
         splitter.push(bytes).map_err(unreadable)?;
         if splitter.ready() >= READ_BACK_BYTES {
-            rows += digest.add_rows(table, &splitter.take().bytes)?;
+            add(&splitter.take().bytes)?;
         }
         Ok(())
     });
@@ -157,7 +178,7 @@ pub async fn verify(shared: &Shared, index: &Index, session: &mut Session, numbe
         Error::Server(source) => Error::Load { table: table.label(), source },
         other => other,
     })?;
-    rows += digest.add_rows(table, &splitter.take().bytes)?;
+    add(&splitter.take().bytes)?;
     splitter.finish().map_err(unreadable)?;
     if (rows, digest) != (expected_rows, expected) {
         return Err(Error::Different {

@@ -22,6 +22,9 @@ pub struct RestoreOptions {
     pub create: bool,
     /// Whether the roles of the archive are made that do not exist.
     pub roles: bool,
+    /// Whether a server may be older than the one the archive comes from. `verify` must be set then: what an older server
+    /// makes of newer rows is only known when they are read back.
+    pub force_version: bool,
     /// What of the archive is restored. Without owners everything belongs to the role that restores.
     pub selection: Selection,
     /// Whether rows are counted and digests compared after the load.

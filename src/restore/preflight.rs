@@ -48,9 +48,10 @@ pub async fn check(
     }
     let source = &catalog.source;
     let (from, to) = (source.server_version_num / 10000, session.version().major());
-    if from > to {
+    if from > to && !options.force_version {
         missing.push(format!(
-            "the archive comes from PostgreSQL {from} and this server is {to}: restore into a server of version {from} or newer"
+            "the archive comes from PostgreSQL {from} and this server is {to}: restore into a server of version {from} or newer, \
+             or try whether this one takes it (--force-version)"
         ));
     }
     if options.create {

@@ -213,7 +213,7 @@ impl Drop for Database {
 
 /// Leaves out the version that a server of the minor releases since November 2026 (15.20) keeps among the options of each column:
 /// no other server takes it, and a pg_dump of those releases does not show it.
-fn without_versions(dump: &str) -> String {
+pub fn without_versions(dump: &str) -> String {
     let mut kept = String::with_capacity(dump.len());
     for line in dump.lines() {
         match line.split_once("pg_attver=") {
@@ -267,6 +267,19 @@ pub fn assert_same(what: &str, expected: &str, actual: &str) {
         excerpt(&left),
         excerpt(&right)
     );
+}
+
+/// The servers that a fixture is for: its first line may say `-- min: 14` or `-- only: 15`.
+pub fn majors_of(fixture: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(fixture).expect("a fixture");
+    let major = |key| {
+        let line = text.lines().next().and_then(|line| line.strip_prefix(key));
+        line.map(|major| major.trim().parse::<u32>().expect("a major version"))
+    };
+    let (min, only) = (major("-- min: "), major("-- only: "));
+    let is_for =
+        |server: &u32| min.is_none_or(|min| *server >= min) && only.is_none_or(|only| *server == only);
+    MAJORS.into_iter().filter(is_for).collect()
 }
 
 /// The program under test, with an environment that holds no setting of the machine's and finds no other program.

@@ -86,6 +86,9 @@ pub struct Restore {
     /// Make the roles that are missing, with their attributes, settings and memberships
     #[arg(long)]
     pub roles: bool,
+    /// Try an archive from a newer major version than the server's; every table is read back and compared
+    #[arg(long, conflicts_with_all = ["no_verify", "sql"])]
+    pub force_version: bool,
     /// Do not read the tables back to compare row counts and digests
     #[arg(long)]
     pub no_verify: bool,

@@ -152,6 +152,7 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
         jobs: jobs(args.jobs),
         create: args.create,
         roles: args.roles,
+        force_version: args.force_version,
         selection,
         verify: !args.no_verify,
         blocks,

@@ -1,6 +1,8 @@
 //! CHECK CONSTRAINT of tables, and what stands next to it: NOT NULL constraints that are objects of their own (18).
 
-use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, table_name};
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, rows_by, table_name};
+use std::collections::BTreeMap;
+
 use super::{Kind, Query};
 use crate::catalog::class::PG_CONSTRAINT;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
@@ -12,9 +14,10 @@ pub(super) const CHECK_CONSTRAINT: Kind =
     Kind { tag: "CHECK CONSTRAINT", queries, follow_up: None, assemble };
 
 fn queries(_: Version) -> Vec<Query> {
+    // CREATE TABLE has asked for the definition of a valid CHECK.
     let sql = format!(
         "SELECT {TABLE_OF}, k.oid, k.conname AS name, k.contype::text AS type, k.convalidated AS validated,
-                pg_catalog.pg_get_constraintdef(k.oid) AS definition
+                CASE WHEN NOT k.convalidated THEN pg_catalog.pg_get_constraintdef(k.oid) END AS definition
            FROM pg_catalog.pg_constraint k
            JOIN pg_catalog.pg_class c ON c.oid = k.conrelid {SCHEMA}
           WHERE c.relkind IN ('r', 'p', 'f') AND {OF_USERS}
@@ -37,10 +40,11 @@ const NAME_COMES_BACK: &str = "(k.conislocal OR c.relispartition OR NOT EXISTS (
     WHERE a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum] AND pk.conname <> k.conname))";
 
 fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
-    results.rows("check_constraint").iter().map(draft).collect()
+    let known = rows_by(results.rows("table_check"), "oid")?;
+    results.rows("check_constraint").iter().map(|row| draft(row, &known)).collect()
 }
 
-fn draft(row: &Row) -> Result<Draft, Error> {
+fn draft(row: &Row, known: &BTreeMap<u32, Vec<&Row>>) -> Result<Draft, Error> {
     let (name, table) = (sql::ident(row.text("name")?), table_name(row)?);
     let (check, validated) = (row.text("type")? == "c", row.bool("validated")?);
     // A NOT NULL that is valid has come with its table: only its comment is left.
@@ -56,8 +60,9 @@ fn draft(row: &Row) -> Result<Draft, Error> {
     }
     if check || !validated {
         // Without ONLY: the children get it from here.
-        draft.create =
-            vec![format!("ALTER TABLE {table} ADD CONSTRAINT {name} {}", row.text("definition")?).into()];
+        let known = known.get(&row.oid("oid")?).and_then(|rows| rows.first());
+        let definition = known.unwrap_or(&row).text("definition")?;
+        draft.create = vec![format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}").into()];
         draft.drop = vec![format!("ALTER TABLE {table} DROP CONSTRAINT {name}")];
     }
     Ok(draft)

@@ -70,8 +70,9 @@ pub(super) fn columns_query(name: &'static str, relkinds: &str, version: Version
                      THEN a.attstorage::text END AS storage,
                 CASE WHEN {compression} <> '' OR p.is_compressed THEN {compression} END AS compression,
                 CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::pg_catalog.int4 END AS statistics,
-                ARRAY(SELECT o.option FROM pg_catalog.unnest(a.attoptions) AS o (option)
-                       WHERE NOT pg_catalog.starts_with(o.option, '{SERVER_OPTION}=')) AS options, {}
+                CASE WHEN a.attoptions IS NOT NULL THEN
+                    ARRAY(SELECT o.option FROM pg_catalog.unnest(a.attoptions) AS o (option)
+                           WHERE NOT pg_catalog.starts_with(o.option, '{SERVER_OPTION}=')) END AS options, {}
            FROM pg_catalog.pg_attribute a
            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
            {SCHEMA}

@@ -7,8 +7,10 @@ use crate::sql;
 /// ends at the first `=`, its value may hold more of them.
 pub(super) fn options_of(array: &str) -> String {
     format!(
-        "ARRAY(SELECT o.option_name::text FROM pg_catalog.pg_options_to_table({array}) o) AS option_names,
-         ARRAY(SELECT o.option_value::text FROM pg_catalog.pg_options_to_table({array}) o) AS option_values"
+        "CASE WHEN {array} IS NOT NULL THEN
+             ARRAY(SELECT o.option_name::text FROM pg_catalog.pg_options_to_table({array}) o) END AS option_names,
+         CASE WHEN {array} IS NOT NULL THEN
+             ARRAY(SELECT o.option_value::text FROM pg_catalog.pg_options_to_table({array}) o) END AS option_values"
     )
 }
 

@@ -17,16 +17,25 @@ fn queries(_: Version) -> Vec<Query> {
     // An ACL that is NULL is the default one, for columns the empty one.
     let sql = format!(
         "
-        WITH privileges (class, oid, sub, attname, owner, kind, acl) AS (
+        WITH wanted (class, oid) AS (
+            SELECT 1259::pg_catalog.oid, oid FROM pg_catalog.pg_class WHERE oid < 16384
+            UNION ALL SELECT 1247, oid FROM pg_catalog.pg_type WHERE oid < 16384
+            UNION ALL SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' AND d.classid IN (1259, 1247)
+        ),
+        privileges (class, oid, sub, attname, owner, kind, acl) AS (
             SELECT 1259::pg_catalog.oid, c.oid, 0, NULL::pg_catalog.name, c.relowner,
                    CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::\"char\", c.relacl
-            FROM pg_catalog.pg_class c WHERE c.relkind NOT IN ('i', 'I', 't', 'c')
+            FROM wanted w JOIN pg_catalog.pg_class c ON w.class = 1259 AND c.oid = w.oid
+            WHERE c.relkind NOT IN ('i', 'I', 't', 'c')
             UNION ALL
             SELECT 1259, a.attrelid, a.attnum, a.attname, c.relowner, 'c', a.attacl
-            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+            FROM wanted w JOIN pg_catalog.pg_attribute a ON w.class = 1259 AND a.attrelid = w.oid
+            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             WHERE NOT a.attisdropped
+            UNION ALL
+            SELECT 1247, t.oid, 0, NULL, t.typowner, 'T', t.typacl
+            FROM wanted w JOIN pg_catalog.pg_type t ON w.class = 1247 AND t.oid = w.oid
             UNION ALL SELECT 1255, oid, 0, NULL, proowner, 'f', proacl FROM pg_catalog.pg_proc
-            UNION ALL SELECT 1247, oid, 0, NULL, typowner, 'T', typacl FROM pg_catalog.pg_type
             UNION ALL SELECT 2612, oid, 0, NULL, lanowner, 'l', lanacl FROM pg_catalog.pg_language
             UNION ALL SELECT 2328, oid, 0, NULL, fdwowner, 'F', fdwacl FROM pg_catalog.pg_foreign_data_wrapper
             UNION ALL SELECT 1417, oid, 0, NULL, srvowner, 'S', srvacl FROM pg_catalog.pg_foreign_server

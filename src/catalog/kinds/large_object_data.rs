@@ -42,8 +42,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
         oid: PG_LARGEOBJECT,
         schema: "pg_catalog".to_owned(),
         name: "pg_largeobject".to_owned(),
-        heap_bytes: bytes,
-        toast_bytes: 0,
+        bytes,
         pages: 0,
         is_heap: false,
         columns: vec![

@@ -13,8 +13,8 @@ use crate::sql;
 pub(super) const SEQUENCE_SET: Kind =
     Kind { tag: "SEQUENCE SET", queries, follow_up: Some(follow_up), assemble };
 
-/// How many sequences one statement reads: far below what the server's stack allows for a UNION ALL.
-const BATCH: usize = 200;
+/// How many sequences one statement reads: far below what the server's stack allows for a UNION ALL, and not many locks.
+const BATCH: usize = 100;
 
 fn queries(_: Version) -> Vec<Query> {
     let sql = format!(

@@ -22,11 +22,7 @@ pub(super) const CONFIGURATION: &str = "
 
 fn queries(version: Version) -> Vec<Query> {
     let data = format!(
-        "SELECT {RELATION}, COALESCE(m.amname = 'heap', false) AS is_heap, x.condition,
-                COALESCE(pg_catalog.pg_relation_size(c.oid), 0) AS heap_bytes,
-                COALESCE(pg_catalog.pg_total_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS toast_bytes,
-                COALESCE(pg_catalog.pg_relation_size(c.oid), 0)
-                    / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS pages
+        "SELECT {RELATION}, COALESCE(m.amname = 'heap', false) AS is_heap, x.condition
            FROM pg_catalog.pg_class c {SCHEMA}
            LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam {CONFIGURATION}
           WHERE c.relkind = 'r' AND {OF_USERS}
@@ -109,10 +105,8 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
             oid,
             schema: row.text("schema")?.to_owned(),
             name: row.text("name")?.to_owned(),
-            heap_bytes: row.int("heap_bytes")?.unsigned_abs(),
-            toast_bytes: row.int("toast_bytes")?.unsigned_abs(),
-            // A relation has fewer than 2^32 blocks: block numbers are 32 bits wide.
-            pages: row.oid("pages")?,
+            bytes: 0,
+            pages: 0,
             is_heap: row.bool("is_heap")?,
             columns: attributes(&columns, oid, root.map(|root| root.oid("root_oid")).transpose()?)?,
             text_reason: None,
