@@ -88,6 +88,26 @@ mod tests {
     }
 
     #[test]
+    fn of_values_that_compare_as_equal_the_first_stay() {
+        // Two NaNs of different bytes, which are greater than all else.
+        let [one, other] = [f32::NAN, -f32::NAN].map(|nan| nan.to_be_bytes().to_vec());
+        let floats = |values: &[&[u8]]| of_values(ValueKind::Float, 0, 4, &values.concat());
+        let ends = |facts: &ColumnFacts| (facts.min.clone(), facts.max.clone());
+        let first = (Some(one.clone()), Some(one.clone()));
+        assert_eq!(ends(&floats(&[&one, &other])), first);
+        let mut facts = floats(&[&one]);
+        facts.merge(ValueKind::Float, &floats(&[&other]));
+        assert_eq!(ends(&facts), first);
+        // Blocks with lesser and greater values, and one without any.
+        let mut facts = integers(&[5], 0);
+        facts.merge(ValueKind::Integer, &integers(&[7], 0));
+        facts.merge(ValueKind::Integer, &integers(&[6], 0));
+        facts.merge(ValueKind::Integer, &integers(&[3], 0));
+        facts.merge(ValueKind::Integer, &integers(&[], 2));
+        assert_eq!(facts, integers(&[5, 7, 6, 3], 2));
+    }
+
+    #[test]
     fn a_width_that_the_kind_does_not_have_leaves_no_minimum() {
         let odd = of_values(ValueKind::Integer, 0, 3, &[1, 2, 3]);
         assert_eq!((odd.min.clone(), odd.max.clone(), odd.bytes), (None, None, 3));

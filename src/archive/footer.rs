@@ -88,3 +88,22 @@ impl Footer {
         Ok(Footer { id, index_offset, index_len, index_crc, file_len, tables, blocks, rows })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::tests::ID;
+
+    #[test]
+    fn what_has_neither_end_of_a_footer_has_no_footer() {
+        let missing = |bytes: &[u8]| matches!(Footer::parse(bytes, ID), Err(Error::CutShort { .. }));
+        let none = vec![0; FOOTER_LEN + 5];
+        assert!(missing(&none));
+        let [mut begins, mut ends] = [none.clone(), none];
+        begins[5..5 + FOOTER_MARKER.len()].copy_from_slice(&FOOTER_MARKER);
+        ends[FOOTER_LEN + 5 - END_MAGIC.len()..].copy_from_slice(&END_MAGIC);
+        assert!(!missing(&begins) && !missing(&ends));
+        // Too short for one, whatever it ends with.
+        assert!(missing(&ends[6..]) && missing(&begins[5..FOOTER_LEN + 4]));
+    }
+}

@@ -144,6 +144,8 @@ fn frames_of_the_future_are_skipped_and_damaged_ones_are_not() {
         parts.more[position] ^= 1;
         Archive::from_bytes(parts.write(|_| ())).unwrap_err().to_string()
     };
+    let second = refusal(|parts| parts.more = [unknown_frame(), vec![0; 40]].concat());
+    assert!(second.contains("the checksum of the header of a frame"), "{second}");
     for position in 0..32 {
         assert!(damaged(position).contains("the checksum of the header of a frame"), "{position}");
     }

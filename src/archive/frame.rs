@@ -238,6 +238,42 @@ mod tests {
         assert_eq!(error, "cannot serialize the index: what was written is not what it was made of");
     }
 
+    /// A frame with this payload that claims to be a catalog of `raw_len` bytes.
+    fn claimed(raw_len: u64, mut frame: Vec<u8>) -> Vec<u8> {
+        let payload = &frame[FRAME_HEADER_LEN..];
+        let (length, checksum) = (payload.len() as u64, ID.checksum(&[payload]));
+        frame[..8].copy_from_slice(&Content::Catalog.marker());
+        frame[8..16].copy_from_slice(&raw_len.to_le_bytes());
+        frame[16..24].copy_from_slice(&length.to_le_bytes());
+        frame[24..28].copy_from_slice(&checksum.to_le_bytes());
+        let checksum = ID.checksum(&[&frame[..28]]);
+        frame[28..32].copy_from_slice(&checksum.to_le_bytes());
+        frame
+    }
+
+    #[test]
+    fn the_limits_of_a_frame_are_exact() {
+        let refused = |frame: &[u8]| decode::<u64>(ID, Content::Catalog, frame, 100).unwrap_err().to_string();
+        let frame = |raw_len, payload: usize| claimed(raw_len, vec![0; FRAME_HEADER_LEN + payload]);
+        let most = memory_limit(10);
+        assert!(!refused(&frame(most, 10)).contains("too long"));
+        assert!(refused(&frame(most + 1, 10)).contains("too long"));
+        // Zeros that are only read take no memory.
+        let most = usize::try_from(MAX_FRAME_STORED_LEN).unwrap();
+        assert_eq!(most, (1 << 30) + 64);
+        assert!(!refused(&frame(8, most)).contains("too long"));
+        assert!(refused(&frame(8, most + 1)).contains("too long"));
+    }
+
+    #[test]
+    fn damage_is_where_it_is() {
+        let mut frame = pack(ID, Content::Catalog, &[7; 100], 0).unwrap();
+        let end = 100 + frame.len();
+        frame.push(0);
+        let error = decode::<u64>(ID, Content::Catalog, &claimed(100, frame), 100).unwrap_err();
+        assert!(matches!(error, Error::Damaged { offset, .. } if offset == end as u64), "{error} {end}");
+    }
+
     #[test]
     fn a_frame_of_another_kind_is_refused() {
         let frame = encode(ID, Content::Index, &7u64).unwrap();

@@ -342,7 +342,8 @@ fn blocks_of_another_archive_are_not_taken() {
 fn later_versions_are_refused_and_not_salvaged() {
     let mut bytes = Header { major: 2, ..Header::new(ID, 77) }.to_bytes();
     bytes.extend_from_slice(&archive()[HEADER_LEN..]);
-    for bytes in [bytes.clone(), [&b"junk"[..], &bytes].concat()] {
+    let unknown = [&bytes[..HEADER_LEN], &[7; 1000]].concat();
+    for bytes in [bytes.clone(), [&b"junk"[..], &bytes].concat(), unknown] {
         let error = from_bytes(bytes, 1, &mut |_, _| ()).unwrap_err();
         assert!(matches!(error, Error::Version { major: 2, .. }), "{error}");
     }
