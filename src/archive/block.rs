@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use super::columns::{Columns, Values, max_payload_len, row_overhead};
 use super::digest::RowHasher;
 use super::parse::{Cursor, Fault};
-use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder, reserve};
+use super::stream::{StreamDecoder, StreamEncoder, is_large, reserve};
 use super::{ArchiveId, BlockContent, ColumnFacts, Digest, Error, Table, Transfer, ValueKind};
 use crate::copy_rows::{Row, fields};
 
@@ -104,7 +104,7 @@ impl BlockEncoder {
         let mut alone = None;
         while let Some(row) = walker.next_row().map_err(in_table)? {
             hasher.add(&mut digest, &row);
-            if rows.len() > MAX_KEPT && row.bytes.len() == rows.len() {
+            if is_large(rows.len()) && row.bytes.len() == rows.len() {
                 self.columns.encode_row(&row, &mut self.streams, &mut self.encoded)?;
                 alone = Some(facts(row_values(&row), table));
             } else {
@@ -129,7 +129,7 @@ impl BlockEncoder {
         if let Some((header, payload)) = self.encoded.split_first_chunk_mut() {
             *header = info.to_bytes(self.id, payload);
         }
-        let large = rows.len() > MAX_KEPT;
+        let large = is_large(rows.len());
         if large {
             self.columns.begin(0);
         }

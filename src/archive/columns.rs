@@ -9,7 +9,7 @@ use super::dictionary::Dictionary;
 use super::encoding::RawColumn;
 use super::parse::{Cursor, Fault, to_usize};
 use super::rows::{Fields, Piece, RowWriter, TEXT_NULL};
-use super::stream::{MAX_KEPT, StreamDecoder, StreamEncoder};
+use super::stream::{StreamDecoder, StreamEncoder, is_large};
 use super::{Error, Transfer};
 use crate::copy_rows::Row;
 
@@ -70,7 +70,7 @@ impl Columns {
 
     /// Makes these the columns of no rows.
     pub fn begin(&mut self, columns: usize) {
-        if self.columns.iter().any(|column| column.values.capacity() > MAX_KEPT) {
+        if self.columns.iter().any(|column| is_large(column.values.capacity())) {
             *self = Columns::new();
         }
         self.rows = 0;

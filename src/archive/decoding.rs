@@ -38,10 +38,11 @@ impl Column {
                 let nulls = bits.flat_map(|(first, byte)| {
                     (0..8).filter(move |bit| byte >> bit & 1 == 0).map(move |bit| first + bit)
                 });
-                reserve(&mut self.nulls, bitmap_len(rows) * 8, position)?;
+                let most = to_usize(rows).next_multiple_of(8);
+                reserve(&mut self.nulls, most, position)?;
                 self.nulls.extend(nulls);
                 let padding = self.nulls.iter().rev().take_while(|null| **null >= rows).count();
-                if padding != bitmap_len(rows) * 8 - to_usize(rows) {
+                if padding != most - to_usize(rows) {
                     return Err(fault("a bitmap has bits beyond the last row"));
                 }
                 self.nulls.truncate(self.nulls.len() - padding);
@@ -171,11 +172,8 @@ impl Column {
             return Err("a text field contains a tab or a line end");
         }
         let mut fields = Fields { nulls: &[], codes: &[], ..fields };
-        let count = if self.uniform.is_some() {
-            fields.values.len() / self.uniform.unwrap_or(0).max(1)
-        } else {
-            self.lengths.len()
-        };
+        let of_one_width = self.uniform.and_then(|width| fields.values.len().checked_div(width));
+        let count = of_one_width.unwrap_or(self.lengths.len());
         for value in (0..count).filter_map(|_| fields.next(0)) {
             if value == TEXT_NULL {
                 return Err("a text field that is not NULL reads as NULL");

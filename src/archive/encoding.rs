@@ -8,7 +8,7 @@ use super::columns::{
 };
 use super::parse::to_usize;
 use super::planes::{Width, delta, split};
-use super::stream::{Content, MAX_KEPT, StreamEncoder, pays, take_sample};
+use super::stream::{Content, StreamEncoder, is_large, pays, take_sample};
 
 /// The fields of a column as they came.
 pub(super) struct RawColumn<'a> {
@@ -78,7 +78,7 @@ impl<'a> RawColumn<'a> {
 
     /// Whether the values are so many bytes that no copy of them is made.
     fn is_large(&self) -> bool {
-        self.values.len() > MAX_KEPT
+        is_large(self.values.len())
     }
 
     /// Lengths and values, one after the other.

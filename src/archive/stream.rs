@@ -14,7 +14,12 @@ const ZSTD: u8 = 1;
 const REPEAT: u8 = 2;
 
 /// Buffers of more bytes than this are given back to the system instead of being kept for the next block.
-pub(super) const MAX_KEPT: usize = 64 << 20;
+const MAX_KEPT: usize = 64 << 20;
+
+/// Whether so many bytes are not kept, and no copy of them is made.
+pub(super) fn is_large(bytes: usize) -> bool {
+    bytes > MAX_KEPT
+}
 
 /// Streams up to this length are compressed without looking at a sample first.
 const SAMPLE_ABOVE: usize = 16 << 10;
