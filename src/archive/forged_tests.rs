@@ -408,7 +408,8 @@ fn a_pipe_may_end_or_change_anywhere_and_it_is_noticed() {
     let bytes = parts.write(|_| ());
     assert_eq!(in_sequence(&bytes).unwrap(), parts.index);
     for position in 0..bytes.len() {
-        assert!(in_sequence(&bytes[..position]).is_err(), "cut to {position}");
+        let cut = in_sequence(&bytes[..position]).unwrap_err();
+        assert!(matches!(cut, Error::CutShort { .. }), "cut to {position}: {cut}");
         let mut damaged = bytes.clone();
         damaged[position] ^= 1;
         assert!(in_sequence(&damaged).is_err(), "byte {position} changed");
@@ -424,11 +425,16 @@ fn no_frame_passes_for_a_footer() {
 
 #[test]
 fn nothing_waits_for_a_frame_that_is_too_long() {
-    let length = (1u64 << 30) + 65;
-    let frame = frame_marked(*b"\xffPGCATLG", |frame| frame[16..24].copy_from_slice(&length.to_le_bytes()));
-    let bytes = [Header::new(ID, 0).to_bytes(), frame].concat();
-    let error = SequentialReader::open(&bytes[..]).err().unwrap().to_string();
+    let announced = |length: u64| {
+        let frame =
+            frame_marked(*b"\xffPGCATLG", |frame| frame[16..24].copy_from_slice(&length.to_le_bytes()));
+        let bytes = [Header::new(ID, 0).to_bytes(), frame].concat();
+        SequentialReader::open(&bytes[..]).err().unwrap().to_string()
+    };
+    let error = announced((1 << 30) + 65);
     assert!(error.contains("a frame of 1073741889 bytes is too long"), "{error}");
+    let error = announced((1 << 30) + 64);
+    assert!(error.contains("it ends in a frame"), "{error}");
 }
 
 #[test]

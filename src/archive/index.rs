@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::block::BLOCK_HEADER_LEN;
+use super::parse::to_usize;
 use super::{BlockInfo, Catalog, ColumnFacts, Digest, EncodedBlock, Error, Table};
 
 /// The index of an archive.
@@ -110,9 +111,9 @@ impl IndexBuilder {
         IndexBuilder { index: Index { tables, ..Index::default() }, expected: Expected::new() }
     }
 
-    /// Adds a block that was written at `offset`: the next of its chunk.
-    pub fn append(&mut self, catalog: &Catalog, offset: u64, block: &EncodedBlock) -> Result<(), Error> {
-        let Some(table) = catalog.table(block.info.table) else {
+    /// Adds a block of one of these tables that was written at `offset`: the next of its chunk.
+    pub fn append(&mut self, tables: &[Table], offset: u64, block: &EncodedBlock) -> Result<(), Error> {
+        let Some(table) = tables.get(to_usize(block.info.table)) else {
             return Err(Error::Catalog {
                 what: format!("a block belongs to table {}, which is not there", block.info.table),
             });

@@ -295,6 +295,10 @@ fn without_an_index_the_footer_counts_what_is_lost() {
     let places = places();
     let mut bytes = archive();
     bytes[places[6].end + 40] ^= 1;
+    // With all blocks there, the index is all that is lost.
+    let (found, damages) = salvage(bytes.clone());
+    assert_eq!(found, all_but(&[]));
+    assert!(!text(&damages).contains("were found with"), "{}", text(&damages));
     bytes[places[5].end - 1] ^= 1;
     bytes[places[6].start + 20] ^= 1;
     let (found, damages) = salvage(bytes);

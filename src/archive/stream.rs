@@ -301,6 +301,35 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_is_two_pieces_of_a_long_stream() {
+        let raw: Vec<u8> = (0..100_003u32).flat_map(|i| (i as u16).to_le_bytes()).collect();
+        let sample = |length: usize| {
+            let mut sample = vec![1];
+            take_sample(&raw[..length], &mut sample);
+            sample
+        };
+        assert_eq!(sample(8192), raw[..8192]);
+        assert_eq!(sample(8200), [&raw[2048..6144], &raw[6144..8200]].concat());
+        assert_eq!(sample(200_006), [&raw[50_000..54_096], &raw[150_000..154_096]].concat());
+        assert!(pays(30, 32) && !pays(31, 32));
+    }
+
+    #[test]
+    fn only_long_planes_are_judged_by_a_sample() {
+        // Without pattern where a sample is taken, zeros elsewhere.
+        let plane = |length: usize| {
+            let mut raw = vec![0; length];
+            for (start, piece) in [length / 4, length / 4 * 3].into_iter().zip(noise(8192).chunks(4096)) {
+                raw[start..start + 4096].copy_from_slice(piece);
+            }
+            raw
+        };
+        assert_eq!(written(&plane(16 << 10), Content::Plane)[0], ZSTD);
+        assert_eq!(written(&plane(32 << 10), Content::Plane)[0], STORED);
+        assert_eq!(written(&plane(32 << 10), Content::Values)[0], ZSTD);
+    }
+
+    #[test]
     fn each_method_and_back() {
         assert_eq!(written(&[], Content::Plane), [] as [u8; 0]);
         assert_eq!(written(&[7; 100], Content::Plane), [REPEAT, 7]);

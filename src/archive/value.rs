@@ -183,11 +183,14 @@ mod tests {
         let date = |days: i32| ValueKind::Date.render(&days.to_be_bytes());
         assert_eq!(date(0), "2000-01-01");
         assert_eq!(date(-1), "1999-12-31");
+        assert_eq!(date(59), "2000-02-29");
+        assert_eq!(date(-730120 - 366), "0002-12-31 BC");
         assert_eq!(date(i32::MAX), "infinity");
         assert_eq!(date(i32::MIN), "-infinity");
         assert_eq!(date(-730120), "0001-12-31 BC");
         let timestamp = |value: i64| ValueKind::Timestamp.render(&value.to_be_bytes());
         assert_eq!(timestamp(0), "2000-01-01 00:00:00");
+        assert_eq!(timestamp(-730_120 * 86_400_000_000 + 3_600_000_000), "0001-12-31 01:00:00 BC");
         assert_eq!(timestamp(-1), "1999-12-31 23:59:59.999999");
         assert_eq!(timestamp(i64::MAX), "infinity");
         assert_eq!(timestamp(i64::MIN), "-infinity");
@@ -197,6 +200,8 @@ mod tests {
         assert_eq!(ValueKind::Integer.render(&(1i64 << 40).to_be_bytes()), "1099511627776");
         assert_eq!(ValueKind::Float.render(&1.5f32.to_be_bytes()), "1.5");
         assert_eq!(ValueKind::Float.render(&f64::NAN.to_be_bytes()), "NaN");
+        assert_eq!(ValueKind::Float.render(&f64::INFINITY.to_be_bytes()), "Infinity");
+        assert_eq!(ValueKind::Float.render(&f32::INFINITY.to_be_bytes()), "Infinity");
         assert_eq!(ValueKind::Float.render(&f64::NEG_INFINITY.to_be_bytes()), "-Infinity");
         assert_eq!(ValueKind::Bool.render(&[1]), "true");
         assert_eq!(ValueKind::Uuid.render(&[0xab; 16]), "abababab-abab-abab-abab-abababababab");

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::footer::{FOOTER_LEN, Footer};
 use super::frame::{self, Content};
 use super::index::IndexBuilder;
-use super::{Catalog, EncodedBlock, Error, Header};
+use super::{Catalog, EncodedBlock, Error, Header, Table};
 
 /// What an archive came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Stats {
 pub struct ArchiveWriter<W: Write> {
     out: Output<W>,
     header: Header,
-    catalog: Catalog,
+    tables: Vec<Table>,
     catalog_frame: Vec<u8>,
     index: IndexBuilder,
 }
@@ -38,8 +38,8 @@ impl<W: Write> ArchiveWriter<W> {
         let mut writer = ArchiveWriter {
             out: Output { to, offset: 0 },
             header: header.clone(),
-            catalog: catalog.clone(),
             catalog_frame: frame::encode(header.id, Content::Catalog, catalog)?,
+            tables: catalog.tables.clone(),
             index: IndexBuilder::new(catalog),
         };
         writer.out.write(&header.to_bytes())?;
@@ -49,7 +49,7 @@ impl<W: Write> ArchiveWriter<W> {
 
     /// Writes a block. Blocks of different tables and chunks may take turns; within a chunk they come in sequence.
     pub fn append(&mut self, block: &EncodedBlock) -> Result<(), Error> {
-        self.index.append(&self.catalog, self.out.offset, block)?;
+        self.index.append(&self.tables, self.out.offset, block)?;
         self.out.write(&block.bytes)
     }
 

@@ -8,16 +8,19 @@ use super::class::{
 use super::kinds::Query;
 use super::{Draft, Error, Lock, ObjectId, Results, Section};
 
-const DEPENDENCIES: &str = "dependencies";
+pub(super) const DEPENDENCIES: &str = "dependencies";
 const MEMBERS: &str = "extension members";
 const ADDED: &str = "added to extension members";
 
-/// What user objects depend on. Membership in extensions is a query of its own; pins are no dependency.
+/// What user objects depend on, but for TOAST tables. Membership in extensions is a query of its own; pins are no dependency.
 pub(super) fn query() -> Query {
     let sql = "
         SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid, d.deptype
         FROM pg_catalog.pg_depend d
-        WHERE d.deptype NOT IN ('p', 'e') AND d.objid >= 16384"
+        WHERE d.deptype NOT IN ('p', 'e') AND d.objid >= 16384
+          AND NOT (d.classid = 1259 AND d.objid IN (
+                SELECT t.oid FROM pg_catalog.pg_class t
+                JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace AND n.nspname = 'pg_toast'))"
         .to_owned();
     Query { name: DEPENDENCIES, sql }
 }
@@ -269,7 +272,7 @@ mod tests {
     fn row(query: &'static str, from: (u32, u32), to: (u32, u32), deptype: &str) -> Row {
         let names = ["classid", "objid", "objsubid", "refclassid", "refobjid", "refobjsubid", "deptype"];
         let numbers = [from.0, from.1, 0, to.0, to.1, 0].map(|number| Value::Int(number.into()));
-        let values = numbers.into_iter().chain([Value::Text(deptype.to_owned())]).collect();
+        let values = numbers.into_iter().chain([Value::Text(deptype.into())]).collect();
         Row::new(query, names.map(str::to_owned).into(), values)
     }
 

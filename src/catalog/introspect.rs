@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use compact_str::{CompactString, ToCompactString as _};
 use futures_util::stream::{self, StreamExt as _};
 use tokio_postgres::types::Type;
 
@@ -68,7 +69,7 @@ pub async fn introspect(
         ask(session, None, some, &mut results).await?;
         session.batch("ROLLBACK TO SAVEPOINT catalog").await?;
     }
-    inventory::inventory(&results, version, locked)
+    inventory::inventory(results, version, locked)
 }
 
 /// Finds out how large these tables are: the server looks at several files for each.
@@ -226,25 +227,26 @@ async fn ask_some(
 
 async fn read(session: &Session, query: &Query) -> Result<Vec<Row>, Error> {
     let what = format!("reading the catalog ({})", query.name);
-    let rows = session.query(&what, &query.sql, &[]).await?;
-    convert(query.name, &rows)
-}
-
-fn convert(query: &'static str, rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, Error> {
-    let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    let columns: Arc<[String]> = first.columns().iter().map(|column| column.name().to_owned()).collect();
-    rows.iter()
-        .map(|row| {
-            let values = (0..columns.len()).map(|at| {
-                value(row, at).map_err(|problem| Error::Row {
-                    query: query.to_owned(),
-                    column: columns[at].clone(),
-                    problem,
-                })
-            });
-            Ok(Row::new(query, Arc::clone(&columns), values.collect::<Result<_, _>>()?))
-        })
-        .collect()
+    let mut columns: Option<Arc<[String]>> = None;
+    let mut rows = Vec::new();
+    let mut failure = None;
+    let each = |row: &tokio_postgres::Row| {
+        let columns = columns
+            .get_or_insert_with(|| row.columns().iter().map(|column| column.name().to_owned()).collect());
+        let mut values = Vec::with_capacity(columns.len());
+        for (at, column) in columns.iter().enumerate() {
+            match value(row, at) {
+                Ok(value) => values.push(value),
+                Err(problem) => {
+                    let (query, column) = (query.name.to_owned(), column.clone());
+                    failure = Some(Error::Row { query, column, problem });
+                }
+            }
+        }
+        rows.push(Row::new(query.name, Arc::clone(columns), values));
+    };
+    session.query_each(&what, &query.sql, each).await?;
+    failure.map_or(Ok(rows), Err)
 }
 
 /// One value of a row, by its type.
@@ -256,11 +258,11 @@ fn value(row: &tokio_postgres::Row, at: usize) -> Result<Value, String> {
         Type::INT8 => row.try_get::<_, Option<i64>>(at).map(|value| value.map(Value::Int)),
         Type::OID => row.try_get::<_, Option<u32>>(at).map(|value| value.map(|oid| Value::Int(oid.into()))),
         Type::TEXT | Type::NAME | Type::VARCHAR => {
-            row.try_get::<_, Option<String>>(at).map(|value| value.map(Value::Text))
+            row.try_get::<_, Option<&str>>(at).map(|value| value.map(|text| Value::Text(text.into())))
         }
         Type::CHAR => row.try_get::<_, Option<i8>>(at).map(|value| value.map(char_text)),
         Type::TEXT_ARRAY | Type::NAME_ARRAY => {
-            row.try_get::<_, Option<Vec<String>>>(at).map(|value| value.map(Value::List))
+            row.try_get::<_, Option<Vec<String>>>(at).map(|value| value.map(|list| Value::List(list.into())))
         }
         ref other => return Err(format!("is of type {other}, which is not read here")),
     };
@@ -270,5 +272,5 @@ fn value(row: &tokio_postgres::Row, at: usize) -> Result<Value, String> {
 /// A value of the type "char", which is one byte; the empty one is zero.
 fn char_text(char: i8) -> Value {
     let byte = char.cast_unsigned();
-    Value::Text(if byte == 0 { String::new() } else { char::from(byte).to_string() })
+    Value::Text(if byte == 0 { CompactString::default() } else { char::from(byte).to_compact_string() })
 }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::class::PG_POLICY;
-use super::dependencies::{Identities, Members};
-use super::kinds::{KINDS, Query, roles_of_initial_acls};
+use super::dependencies::{DEPENDENCIES, Identities, Members};
+use super::kinds::{INITIAL_ACLS, KINDS, MEMBERSHIPS, PARAMETER_ACLS, Query, roles_of_initial_acls};
 use super::order::{Form, Node, Order, order};
 use super::transfer::TypeCatalog;
 use super::{
@@ -17,6 +17,9 @@ use crate::pg::Version;
 const EXTENSIONS: &str = "extension versions";
 const SETTINGS: &str = "settings";
 const DEFAULT_ACL_ROLES: &str = "roles of default privileges";
+/// Queries that more than their own kind reads: later kinds, and who looks for the roles that are referred to.
+const READ_AGAIN: [&str; 7] =
+    ["table_check", "roles", "database", "large objects", INITIAL_ACLS, PARAMETER_ACLS, MEMBERSHIPS];
 const POLICY_ROLES: &str = "roles of policies";
 
 /// The queries about all objects, beside those of the kinds.
@@ -65,19 +68,27 @@ pub(super) fn queries(version: Version) -> Vec<Query> {
 
 /// What the answers to the kinds' queries and to [`queries`] amount to.
 pub(super) fn inventory(
-    results: &Results,
+    mut results: Results,
     version: Version,
     locked: &BTreeSet<u32>,
 ) -> Result<Inventory, Error> {
-    let mut ranked = Vec::new();
-    for (rank, kind) in KINDS.iter().enumerate() {
-        ranked.extend((kind.assemble)(results)?.into_iter().map(|draft| (rank, draft)));
+    let mut assembled = Vec::with_capacity(KINDS.len());
+    for kind in KINDS {
+        let mut drafts = (kind.assemble)(&results)?;
+        drafts.shrink_to_fit();
+        assembled.push(drafts);
+        let names = (kind.queries)(version).into_iter().map(|query| query.name);
+        names.filter(|name| !READ_AGAIN.contains(name)).for_each(|name| results.forget(name));
     }
-    let members = Members::read(results)?;
-    let uncovered = uncovered::read(results, version)?;
-    dependencies::drop_members(&mut ranked, &members, results)?;
+    let mut ranked = Vec::with_capacity(assembled.iter().map(Vec::len).sum());
+    for (rank, drafts) in assembled.into_iter().enumerate() {
+        ranked.extend(drafts.into_iter().map(|draft| (rank, draft)));
+    }
+    let members = Members::read(&results)?;
+    let uncovered = uncovered::read(&results, version)?;
+    dependencies::drop_members(&mut ranked, &members, &results)?;
     let (ranks, mut drafts): (Vec<usize>, Vec<Draft>) = ranked.into_iter().unzip();
-    let types = TypeCatalog::read(results, version)?;
+    let types = TypeCatalog::read(&results, version)?;
     let tables = drafts.iter_mut().filter_map(|draft| draft.data.as_mut());
     for relation in tables.filter(|relation| relation.large_objects.is_empty()) {
         if !locked.contains(&relation.oid) {
@@ -86,7 +97,8 @@ pub(super) fn inventory(
         types.complete(relation);
     }
     let identities = Identities::new(&drafts, members);
-    let mut needs = dependencies::needs(&drafts, &identities, results)?;
+    let mut needs = dependencies::needs(&drafts, &identities, &results)?;
+    results.forget(DEPENDENCIES);
     dependencies::need_shells(&mut drafts, &identities, &mut needs);
     let order = order(&drafts, needs, &ranks);
     let inside = drafts.iter().filter(|draft| !globals::is_global(draft.id));
@@ -94,11 +106,11 @@ pub(super) fn inventory(
     for row in results.rows(DEFAULT_ACL_ROLES) {
         roles.insert(row.text("rolname")?.to_owned());
     }
-    roles.extend(roles_of_initial_acls(results)?);
-    let policy_roles = policy_roles(&identities, results)?;
+    roles.extend(roles_of_initial_acls(&results)?);
+    let policy_roles = policy_roles(&identities, &results)?;
     roles.extend(policy_roles.iter().cloned());
-    let attached = Attached::read(&drafts, &identities, &order, results, &mut roles)?;
-    let not_referred_to = globals::not_referred_to(&drafts, &roles, results)?;
+    let attached = Attached::read(&drafts, &identities, &order, &results, &mut roles)?;
+    let not_referred_to = globals::not_referred_to(&drafts, &roles, &results)?;
     let mut extensions = Vec::new();
     for row in results.rows(EXTENSIONS) {
         let [name, schema, version] = [row.text("extname")?, row.text("nspname")?, row.text("extversion")?];
@@ -308,7 +320,7 @@ mod tests {
         let columns: Arc<[String]> = ["policy", "rolname"].map(str::to_owned).into();
         let named = [(20_000, "reader"), (20_000, "auditor"), (20_001, "of_extension")];
         let row = |(policy, role): (i64, &str)| {
-            let values = vec![Value::Int(policy), Value::Text(role.to_owned())];
+            let values = vec![Value::Int(policy), Value::Text(role.into())];
             Row::new(POLICY_ROLES, Arc::clone(&columns), values)
         };
         let mut results = Results::default();

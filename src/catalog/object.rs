@@ -210,7 +210,7 @@ pub struct Draft {
     /// Whether it is dumped although it belongs to a member of an extension: the extension asks for it.
     pub of_configuration: bool,
     /// For TABLE DATA: the relation.
-    pub data: Option<Relation>,
+    pub data: Option<Box<Relation>>,
 }
 
 impl Draft {
@@ -284,7 +284,7 @@ pub struct Object {
     /// Places in the inventory's list, all before its own.
     pub dependencies: Vec<usize>,
     /// As in [`Draft`].
-    pub data: Option<Relation>,
+    pub data: Option<Box<Relation>>,
 }
 
 /// A relation whose rows are dumped.

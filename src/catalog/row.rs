@@ -1,7 +1,10 @@
 //! Rows of catalog queries as plain values, read by column name, so that kinds can be tested without a server.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use compact_str::CompactString;
 
 use super::Error;
 
@@ -14,10 +17,10 @@ pub enum Value {
     Bool(bool),
     /// int2, int4, int8, oid.
     Int(i64),
-    /// text, name, "char".
-    Text(String),
+    /// text, name, "char": mostly short.
+    Text(CompactString),
     /// text[], name[]: no NULL elements.
-    List(Vec<String>),
+    List(Box<[String]>),
 }
 
 /// A row of a catalog query.
@@ -25,13 +28,13 @@ pub enum Value {
 pub struct Row {
     query: &'static str,
     columns: Arc<[String]>,
-    values: Vec<Value>,
+    values: Box<[Value]>,
 }
 
 impl Row {
     /// A row of the query of that name; `columns` and `values` have the same length.
     pub fn new(query: &'static str, columns: Arc<[String]>, values: Vec<Value>) -> Self {
-        Row { query, columns, values }
+        Row { query, columns, values: values.into() }
     }
 
     fn value(&self, column: &str) -> Result<&Value, Error> {
@@ -97,28 +100,44 @@ impl Row {
 
 /// The results of a kind's queries, by the name of the query.
 #[derive(Debug, Default)]
-pub struct Results(BTreeMap<&'static str, Vec<Row>>);
+pub struct Results {
+    rows: BTreeMap<&'static str, Vec<Row>>,
+    forgotten: BTreeSet<&'static str>,
+}
 
 impl Results {
     /// Adds a query's rows, after those that are there under that name.
     pub fn insert(&mut self, query: &'static str, rows: Vec<Row>) {
-        self.0.entry(query).or_default().extend(rows);
+        match self.rows.entry(query) {
+            Entry::Vacant(place) => drop(place.insert(rows)),
+            Entry::Occupied(mut place) => place.get_mut().extend(rows),
+        }
     }
 
     /// Keeps the rows, given with the name of their query, of which `keeps` says so.
     pub(super) fn retain(&mut self, keeps: impl Fn(&str, &Row) -> Result<bool, Error>) -> Result<(), Error> {
-        for (query, rows) in &mut self.0 {
-            for row in std::mem::take(rows) {
-                if keeps(query, &row)? {
-                    rows.push(row);
+        let mut failure = Ok(());
+        for (query, rows) in &mut self.rows {
+            rows.retain(|row| match keeps(query, row) {
+                Ok(keeps) => keeps,
+                Err(error) => {
+                    failure = Err(error);
+                    false
                 }
-            }
+            });
         }
-        Ok(())
+        failure
+    }
+
+    /// Gives the memory of a query's rows back: of many tables they take more than anything else.
+    pub(super) fn forget(&mut self, query: &'static str) {
+        self.rows.remove(query);
+        self.forgotten.insert(query);
     }
 
     /// The rows of a query; none when the query was not asked.
     pub fn rows(&self, query: &str) -> &[Row] {
-        self.0.get(query).map_or(&[], Vec::as_slice)
+        debug_assert!(!self.forgotten.contains(query), "{query} is forgotten");
+        self.rows.get(query).map_or(&[], Vec::as_slice)
     }
 }

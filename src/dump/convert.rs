@@ -12,7 +12,7 @@ pub fn catalog(source: archive::Source, inventory: Inventory) -> (archive::Catal
         let table = object.data.take().map(|relation| {
             let number = tables.len() as u32;
             tables.push(table(id, &relation));
-            relations.push(relation);
+            relations.push(*relation);
             number
         });
         entries.push(entry(id, object, table));

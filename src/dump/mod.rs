@@ -174,9 +174,11 @@ async fn write_archive(
         })
         .collect();
     let chunks = plan::chunks(&measures, options.split_above);
+    let oids = relations.iter().map(|relation| relation.oid).collect();
 
     step("dumping rows");
     monitor.report(Event::Total(measures.iter().map(|measure| measure.bytes).sum()));
+    drop(relations);
     let path = options.output.path();
     let open = || file.try_clone().map_err(storage("open", path));
     let (writer, blocks) = Writer::start(open()?, path.to_owned(), header.clone(), Arc::clone(&catalog));
@@ -185,7 +187,7 @@ async fn write_archive(
         config: config.clone(),
         snapshot,
         encoding,
-        oids: relations.iter().map(|relation| relation.oid).collect(),
+        oids,
         refused: Mutex::default(),
         cancels: Arc::clone(cancels),
         left: Mutex::new(chunks_per_table(&chunks, catalog.tables.len())),

@@ -1,7 +1,9 @@
 //! A session: one connection with known settings.
 
 use std::borrow::Cow;
+use std::pin::pin;
 
+use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Row, Statement};
 
@@ -97,6 +99,25 @@ impl Session {
     pub async fn query(&self, what: &str, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         match self.link.client.query(sql, params).await {
             Ok(rows) => Ok(rows),
+            Err(error) => Err(self.failure(what, Some(sql), error).await),
+        }
+    }
+
+    /// The rows of a query one by one, so that they are not in memory all at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn query_each(&self, what: &str, sql: &str, mut each: impl FnMut(&Row)) -> Result<()> {
+        let streamed = async {
+            let mut rows = pin!(self.link.client.query_raw(sql, [] as [i32; 0]).await?);
+            while let Some(row) = rows.try_next().await? {
+                each(&row);
+            }
+            Ok(())
+        };
+        match streamed.await {
+            Ok(()) => Ok(()),
             Err(error) => Err(self.failure(what, Some(sql), error).await),
         }
     }

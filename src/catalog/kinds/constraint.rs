@@ -78,7 +78,7 @@ mod tests {
             Bool(deferrable),
             Bool(deferred),
             text(server),
-            List(vec!["fillfactor=70".to_owned()]),
+            List(["fillfactor=70".to_owned()].into()),
         ];
         rows(
             &mut results,

@@ -11,7 +11,7 @@ use crate::pg::Version;
 
 pub(super) const INITIAL_ACL: Kind = Kind { tag: "ACL", queries, follow_up: None, assemble };
 
-const INITIAL_ACLS: &str = "initial acls";
+pub(in crate::catalog) const INITIAL_ACLS: &str = "initial acls";
 
 fn queries(_: Version) -> Vec<Query> {
     // An ACL that is NULL is the default one, for columns the empty one.

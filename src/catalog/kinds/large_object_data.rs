@@ -38,7 +38,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
         value,
         shape: Shape::Plain,
     };
-    draft.data = Some(Relation {
+    draft.data = Some(Box::new(Relation {
         oid: PG_LARGEOBJECT,
         schema: "pg_catalog".to_owned(),
         name: "pg_largeobject".to_owned(),
@@ -54,6 +54,6 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
         root: None,
         condition: None,
         large_objects,
-    });
+    }));
     Ok(vec![draft])
 }

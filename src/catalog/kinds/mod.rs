@@ -70,7 +70,7 @@ mod types;
 mod user_mapping;
 mod view;
 
-pub(super) use initial_acl::roles as roles_of_initial_acls;
+pub(super) use initial_acl::{INITIAL_ACLS, roles as roles_of_initial_acls};
 pub(super) use parameter_acl::PARAMETER_ACLS;
 pub(super) use role::passwords_query;
 pub(super) use role_membership::MEMBERSHIPS;

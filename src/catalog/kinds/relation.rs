@@ -151,7 +151,7 @@ pub(super) fn rows_by<'a>(rows: &'a [Row], column: &str) -> Result<BTreeMap<u32,
 /// A text for tests.
 #[cfg(test)]
 pub(super) fn text(value: &str) -> Value {
-    Value::Text(value.to_owned())
+    Value::Text(value.into())
 }
 
 /// Results for tests: a query's name, its columns, its rows.

@@ -109,13 +109,13 @@ mod tests {
     fn row((member, grantor, admin): (u32, Option<u32>, bool)) -> Row {
         let columns =
             ["roleid", "memberid", "grantorid", "admin_option", "options", "role", "member", "grantor"];
-        let name = |oid: u32| Value::Text(format!("r{oid}"));
+        let name = |oid: u32| Value::Text(format!("r{oid}").into());
         let values = vec![
             Value::Int(1),
             Value::Int(member.into()),
             grantor.map_or(Value::Null, |oid| Value::Int(oid.into())),
             Value::Bool(admin),
-            Value::Text(if admin { "ADMIN OPTION" } else { "" }.to_owned()),
+            Value::Text(if admin { "ADMIN OPTION" } else { "" }.into()),
             name(1),
             name(member),
             grantor.map_or(Value::Null, name),

@@ -101,7 +101,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
         for row in referenced.get(&oid).into_iter().flatten() {
             draft.requires.push(relation_id(row.oid("referenced_oid")?).with_sub(ObjectId::DATA));
         }
-        draft.data = Some(Relation {
+        draft.data = Some(Box::new(Relation {
             oid,
             schema: row.text("schema")?.to_owned(),
             name: row.text("name")?.to_owned(),
@@ -116,7 +116,7 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
             },
             condition,
             large_objects: Vec::new(),
-        });
+        }));
         drafts.push(draft);
     }
     Ok(drafts)
