@@ -415,6 +415,11 @@ fn a_pipe_may_end_or_change_anywhere_and_it_is_noticed() {
         assert!(in_sequence(&damaged).is_err(), "byte {position} changed");
     }
     assert!(in_sequence(&[&bytes[..], b"x"].concat()).is_err());
+    let catalog = encode(ID, Content::Catalog, &parts.catalog).unwrap();
+    let mut damaged = bytes;
+    damaged[HEADER_LEN + catalog.len() + parts.blocks[0].len() - 1] ^= 1;
+    let error = in_sequence(&damaged).unwrap_err().to_string();
+    assert!(error.contains("table public.t: the checksum of the payload"), "{error}");
 }
 
 #[test]

@@ -438,7 +438,19 @@ fn frames_of_later_versions_are_no_damage() {
     let inserted = [&frame[..], &frame].concat();
     bytes.splice(footer..footer, inserted);
     // The footer is right but for the length of the file.
-    let (found, damages) = salvage(bytes);
+    let (found, damages) = salvage(bytes.clone());
     assert_eq!(found, all_but(&[]));
     assert!(!text(&damages).contains("belong to nothing"), "{}", text(&damages));
+    // What stands behind them is looked at.
+    bytes.splice(footer + 2 * frame.len()..footer + 2 * frame.len(), *b"junk");
+    let (found, damages) = salvage(bytes);
+    assert_eq!(found, all_but(&[]));
+    assert!(text(&damages).contains("belong to nothing"), "{}", text(&damages));
+}
+
+#[test]
+fn what_looks_like_a_frame_does_not_hide_one() {
+    let marker = [&b"\xffPGCATLG"[..], &[0; 40]].concat();
+    let bytes = [&marker.repeat(2 * MAX_FRAMES)[..], &archive()].concat();
+    assert_eq!(salvage(bytes).0, all_but(&[]));
 }

@@ -27,7 +27,8 @@ const UNDER_WAY: usize = 4;
 
 /// Everything that is in the session's database, or with a `scope` at least what is in that.
 ///
-/// `helper` is another session on the same snapshot, which takes a part of the work. `locked` are the relations under ACCESS SHARE: definitions come from functions that look past the snapshot, so that a
+/// `helper` is another session on the same snapshot, which takes a part of the work. `locked` are the relations under
+/// ACCESS SHARE: definitions come from functions that look past the snapshot, so that a
 /// table that is not locked could change under them. With a scope, tables that are not locked come without what belongs to them.
 /// `passwords` says whether those of roles are read.
 ///

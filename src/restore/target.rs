@@ -127,7 +127,9 @@ impl Target {
             if !choice.contains(place) {
                 continue;
             }
-            let is_there = self.holds(entry) == Some(true) && !entry.create.is_empty();
+            // What takes the place of an extension's own drops that first.
+            let replaces = entry.create.first().is_some_and(|statement| statement.starts_with("DROP "));
+            let is_there = self.holds(entry) == Some(true) && !entry.create.is_empty() && !replaces;
             let mut of = dependencies(entry);
             if is_there && entry.kind == "SCHEMA" {
                 choice.leave_out(place);

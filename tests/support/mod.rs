@@ -217,7 +217,7 @@ pub fn without_versions(dump: &str) -> String {
     let mut kept = String::with_capacity(dump.len());
     for line in dump.lines() {
         match line.split_once("pg_attver=") {
-            Some((before, version)) if line.contains(" ALTER COLUMN ") => {
+            Some((before, version)) if before.contains(" SET (") => {
                 let after = version.trim_start_matches(|digit: char| digit.is_ascii_digit());
                 match (before.strip_suffix(", "), after.strip_prefix(", ")) {
                     (Some(before), _) => kept.push_str(&format!("{before}{after}\n")),

@@ -1,8 +1,8 @@
 //! CHECK CONSTRAINT of tables, and what stands next to it: NOT NULL constraints that are objects of their own (18).
 
-use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, rows_by, table_name};
 use std::collections::BTreeMap;
 
+use super::relation::{OF_USERS, SCHEMA, TABLE_OF, draft_on_table, relation_id, rows_by, table_name};
 use super::{Kind, Query};
 use crate::catalog::class::PG_CONSTRAINT;
 use crate::catalog::{Draft, Error, ObjectId, Results, Row, Section};
