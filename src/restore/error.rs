@@ -109,7 +109,8 @@ pub enum Error {
     },
     /// Rows hold what an older server takes for something else.
     #[error(
-        "table {table} holds infinite intervals, which PostgreSQL knows since 17 and this server takes for finite ones"
+        "table {table} holds infinite intervals, which PostgreSQL knows since 17 and this server takes for finite ones: restore into \
+         a server of version 17 or newer, or leave the table out (--exclude-table)"
     )]
     InfiniteIntervals {
         /// Schema and name.
