@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::wire::{self, ReadsBack};
 use super::{Error, Shape, ValueKind};
 use crate::copy_rows::Format;
 
@@ -17,6 +18,13 @@ pub struct Catalog {
     pub entries: Vec<Entry>,
     /// The tables whose data the archive holds.
     pub tables: Vec<Table>,
+}
+
+impl ReadsBack for Catalog {
+    fn reads_back(&self, reader: &mut wire::Reader<'_>) -> Result<bool, wire::Error> {
+        let Catalog { source, entries, tables } = self;
+        Ok(reader.is(source)? && reader.is_list(entries)? && reader.is_list(tables)?)
+    }
 }
 
 /// The server and the database.

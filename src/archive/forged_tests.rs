@@ -116,7 +116,7 @@ fn unknown_frame() -> Vec<u8> {
 
 /// A frame with this marker, after a change of its header, which gets the right checksum.
 fn frame_marked(marker: [u8; 8], change: impl Fn(&mut [u8])) -> Vec<u8> {
-    let mut frame = encode(ID, Content::Index, &7u8).unwrap();
+    let mut frame = encode(ID, Content::Index, &7u64).unwrap();
     frame[..8].copy_from_slice(&marker);
     change(&mut frame);
     let checksum = ID.checksum(&[&frame[..28]]).to_le_bytes();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::BLOCK_HEADER_LEN;
 use super::parse::to_usize;
+use super::wire::{self, ReadsBack};
 use super::{BlockInfo, Catalog, ColumnFacts, Digest, EncodedBlock, Error, Table};
 
 /// The index of an archive.
@@ -21,6 +22,13 @@ pub struct Index {
     pub raw_bytes: u64,
     /// Bytes of all blocks, headers included.
     pub stored_bytes: u64,
+}
+
+impl ReadsBack for Index {
+    fn reads_back(&self, reader: &mut wire::Reader<'_>) -> Result<bool, wire::Error> {
+        let Index { tables, blocks, rows, raw_bytes, stored_bytes } = self;
+        Ok(reader.is_list(tables)? && reader.is(&[*blocks, *rows, *raw_bytes, *stored_bytes])?)
+    }
 }
 
 /// One table of the index.

@@ -385,8 +385,8 @@ fn overlapping_headers_do_not_make_it_slow() {
     }
     let started = std::time::Instant::now();
     let (found, damages) = salvage(bytes);
-    assert_eq!(found, []);
-    assert!(damages.len() >= headers as usize);
+    assert!(found.is_empty());
+    assert_eq!(text(&damages).matches("the block is not whole").count(), headers as usize - 1);
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
 
@@ -429,7 +429,7 @@ fn several_blocks_that_are_missing_together_are_told_together() {
 
 #[test]
 fn frames_of_later_versions_are_no_damage() {
-    let mut frame = frame::encode(ID, Content::Index, &7u8).unwrap();
+    let mut frame = frame::encode(ID, Content::Index, &7u64).unwrap();
     frame[..8].copy_from_slice(b"\xffPGFUTUR");
     let checksum = ID.checksum(&[&frame[..28]]).to_le_bytes();
     frame[28..32].copy_from_slice(&checksum);

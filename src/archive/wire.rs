@@ -5,7 +5,7 @@
 
 use bincode::config::standard;
 use bincode::serde::encode_to_vec;
-use serde::de::value::Error;
+pub(super) use serde::de::value::Error;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, SeqAccess,
     VariantAccess, Visitor,
@@ -28,7 +28,22 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], memory: usize) -> Result
     Ok(value)
 }
 
-struct Reader<'de> {
+/// A value that can be compared with its bytes. A large one does it part by part, so that it is never in memory twice.
+pub(super) trait ReadsBack: DeserializeOwned + PartialEq {
+    /// Whether the bytes that come next are this value.
+    fn reads_back(&self, reader: &mut Reader<'_>) -> Result<bool, Error> {
+        Ok(Self::deserialize(reader)? == *self)
+    }
+}
+
+/// Whether `value` exactly fills `bytes`, and [`decode`] would take them.
+pub(super) fn is(value: &impl ReadsBack, bytes: &[u8], memory: usize) -> bool {
+    let mut reader = Reader { cursor: Cursor::new(bytes), memory };
+    value.reads_back(&mut reader).is_ok_and(|same| same) && reader.cursor.end().is_ok()
+}
+
+/// Takes values off the front of bytes.
+pub(super) struct Reader<'de> {
     cursor: Cursor<'de>,
     /// Bytes of memory that may still be taken.
     memory: usize,
@@ -63,6 +78,25 @@ impl Reader<'_> {
             .checked_sub(bytes)
             .ok_or_else(|| self.cursor.fault("more values than the length of the frame allows"))?;
         Ok(())
+    }
+
+    /// Whether the value that comes next is `expected`.
+    pub fn is<T: DeserializeOwned + PartialEq>(&mut self, expected: &T) -> Result<bool, Error> {
+        Ok(T::deserialize(self)? == *expected)
+    }
+
+    /// Whether the list that comes next is `expected`. Only one element at a time is in memory.
+    pub fn is_list<T: DeserializeOwned + PartialEq>(&mut self, expected: &[T]) -> Result<bool, Error> {
+        if self.length()? != expected.len() {
+            return Ok(false);
+        }
+        for element in expected {
+            self.charge(size_of::<T>())?;
+            if !self.is(element)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// How many bytes or elements follow. Each element has at least one byte.
@@ -252,6 +286,36 @@ mod tests {
             Case::Named { left: Some(-3), right: [1, 2, 255] },
             Case::Named { left: None, right: [0; 3] },
         ]);
+    }
+
+    #[derive(PartialEq, Serialize, Deserialize)]
+    struct Listed(Vec<String>, u32);
+
+    impl ReadsBack for Listed {
+        fn reads_back(&self, reader: &mut Reader<'_>) -> Result<bool, Error> {
+            Ok(reader.is_list(&self.0)? && reader.is(&self.1)?)
+        }
+    }
+
+    #[test]
+    fn a_value_is_its_bytes_and_no_others() {
+        let listed =
+            |texts: &[&str], number| Listed(texts.iter().map(|text| (*text).to_owned()).collect(), number);
+        let value = listed(&["ab", "c"], 300);
+        let bytes = encode(&value).unwrap();
+        let memory = 2 * size_of::<String>() + 3;
+        assert!(is(&value, &bytes, memory));
+        assert!(!is(&value, &bytes, memory - 1));
+        assert!(!is(&value, &[&bytes[..], &[0]].concat(), memory));
+        assert!(!is(&value, &bytes[..bytes.len() - 1], memory));
+        for other in [
+            listed(&["ab", "d"], 300),
+            listed(&["ab"], 300),
+            listed(&["ab", "c", ""], 300),
+            listed(&["ab", "c"], 301),
+        ] {
+            assert!(!is(&other, &bytes, 1 << 20) && !is(&value, &encode(&other).unwrap(), 1 << 20));
+        }
     }
 
     #[test]
