@@ -105,10 +105,11 @@ fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
         assert!(list.is_sorted(), "what runs in order runs in the archive's order");
     }
     let mut loaded = vec![0; index.tables.len()];
+    let mut read_back: Vec<u32> = Vec::new();
     for task in &plan.tasks {
         match &task.action {
             Action::Execute(place) => places.push(*place),
-            Action::Load { table, blocks, alone } => {
+            Action::Load { table, blocks, freeze } => {
                 let table = usize::try_from(*table).unwrap();
                 let all = index.tables[table].blocks.len();
                 let entry = usize::try_from(catalog.tables[table].entry).unwrap() - 1;
@@ -122,12 +123,15 @@ fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
                 let kind_of = |id: &u32| catalog.entries[usize::try_from(*id).unwrap() - 1].kind.as_str();
                 let is_made =
                     entry.dependencies.iter().any(|id| matches!(kind_of(id), "TABLE" | "MATERIALIZED VIEW"));
-                assert_eq!(*alone, is_whole && is_made && entry.kind != "BLOBS");
+                let is_large = index.tables[table].raw_bytes >= 2 << 20;
+                assert_eq!(*freeze, is_whole && is_made && is_large && entry.kind != "BLOBS");
                 loaded[table] = blocks.end;
             }
-            Action::Verify { .. } => {}
+            Action::Verify { table, others } => read_back.extend(others.iter().chain([table]).copied()),
         }
     }
+    read_back.sort_unstable();
+    assert!(read_back.windows(2).all(|pair| pair[0] != pair[1]), "a table is read back once: {read_back:?}");
     places.sort_unstable();
     assert!(places == (0..catalog.entries.len()).collect::<Vec<_>>(), "every entry once: {places:?}");
     let blocks = index.tables.iter().map(|table| table.blocks.len()).collect::<Vec<_>>();
@@ -138,7 +142,7 @@ fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
 fn place_of(catalog: &Catalog, task: &Task) -> usize {
     match task.action {
         Action::Execute(place) => place,
-        Action::Load { table, .. } | Action::Verify { table } => {
+        Action::Load { table, .. } | Action::Verify { table, .. } => {
             usize::try_from(catalog.tables[usize::try_from(table).unwrap()].entry).unwrap() - 1
         }
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cancels, Error, RestoreOptions, Shared, connect, execute_one, own, preflight};
+use super::{Cancels, Error, RestoreOptions, Shared, connect, execute_one, owner, preflight};
 use crate::archive::{Catalog, Entry, Pass};
 use crate::pg::{self, ConnectConfig, Session};
 use crate::progress::Event;
@@ -161,7 +161,9 @@ pub async fn enter(
     session.batch("BEGIN").await?;
     for entry in of(shared, Place::Database) {
         if entry.kind == "DATABASE" {
-            own(shared, &session, entry).await?;
+            if let Some(statement) = owner(shared, entry) {
+                execute_one(&session, &statement).await.map_err(|source| failed(entry, source))?;
+            }
         } else {
             execute(shared, &session, entry).await?;
         }

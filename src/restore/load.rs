@@ -22,28 +22,28 @@ const INFINITE_INTERVALS: [[u8; 16]; 2] = [
 ];
 const KNOWS_INFINITE_INTERVALS: u32 = 17;
 
-/// Loads blocks of a table with one COPY; contents of large objects otherwise. A task that loads the table alone empties it first, in the same transaction, so
-/// that the server can write frozen rows.
+/// Loads blocks of a table with one COPY; contents of large objects otherwise. `freeze`: the table is emptied first, in the same
+/// transaction, so that the server can write frozen rows.
 pub async fn load(
     shared: &Shared,
     archive: &Archive,
     session: &mut Session,
     number: u32,
     blocks: Range<usize>,
-    alone: bool,
+    freeze: bool,
 ) -> Result<(), Error> {
     let table = &shared.catalog.tables[number as usize];
     if holds_large_objects(&shared.catalog, table) {
         return large_object::load(shared, archive, session, number, blocks).await;
     }
     let failed = |source| Error::Load { table: table.label(), source };
-    if alone {
+    if freeze {
         let relation = sql::qualified(&table.schema, &table.name);
         session.batch(&format!("BEGIN; TRUNCATE ONLY {relation}")).await.map_err(failed)?;
     }
     // Rows travel in the encoding they were dumped in, and the server converts; statements do not.
     session.set_client_encoding(&shared.catalog.source.encoding).await.map_err(failed)?;
-    let mut copy = Copy::start(session, table, alone).await?;
+    let mut copy = Copy::start(session, table, freeze).await?;
     let mut decoder = BlockDecoder::new(archive.header().id)?;
     let runtime = tokio::runtime::Handle::current();
     for block in &archive.index().tables[number as usize].blocks[blocks] {
@@ -56,7 +56,7 @@ pub async fn load(
         shared.monitor.report(Event::Advanced(block.raw_len));
     }
     copy.finish().await?;
-    if alone {
+    if freeze {
         session.batch("COMMIT").await.map_err(failed)?;
     }
     Ok(())
@@ -134,16 +134,21 @@ fn format(table: &Table) -> &'static str {
     }
 }
 
-/// Reads a table back and compares rows and digest with the archive; with all partitions that are loaded through its root.
-pub async fn verify(shared: &Shared, index: &Index, session: &mut Session, number: u32) -> Result<(), Error> {
+/// Reads a table back and compares rows and digest with the archive. `others` are loaded through the same root, and read with it.
+pub async fn verify(
+    shared: &Shared,
+    index: &Index,
+    session: &mut Session,
+    number: u32,
+    others: &[u32],
+) -> Result<(), Error> {
     session.set_client_encoding(&shared.catalog.source.encoding).await?;
     let table = &shared.catalog.tables[number as usize];
     let (mut expected_rows, mut expected) = (0, Digest::default());
-    for (other, (of, index)) in (0u32..).zip(shared.catalog.tables.iter().zip(&index.tables)) {
-        if other == number || (shared.loads(other) && of.root.is_some() && of.root == table.root) {
-            expected_rows += index.rows;
-            expected.merge(index.digest);
-        }
+    for number in others.iter().chain([&number]) {
+        let index = &index.tables[*number as usize];
+        expected_rows += index.rows;
+        expected.merge(index.digest);
     }
     let mut splitter = RowSplitter::new(table.transfer.format());
     let mut rows = 0;

@@ -14,6 +14,7 @@ mod preflight;
 mod schedule;
 mod target;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,7 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::JoinSet;
 
 pub use error::Error;
@@ -39,8 +41,8 @@ use schedule::Schedule;
 
 /// How often a statement that the server sacrificed to break a deadlock is tried.
 const DEADLOCK_TRIES: usize = 5;
-/// How many large objects are made without waiting for the answer about the first.
-const LARGE_OBJECTS_AHEAD: usize = 100;
+/// How many entries are sent to the server without waiting for the answer about the first.
+const ENTRIES_AHEAD: usize = 100;
 /// deadlock_detected
 const DEADLOCK: &str = "40P01";
 /// Entries that call functions which came with PostgreSQL 18.
@@ -307,7 +309,7 @@ async fn restore(
     let (session, mut workers) = globals::enter(shared, config, cancels, made, session, workers).await?;
     let definitions = plan::definitions(&shared.catalog, |entry| shared.wants(entry));
     shared.step("creating objects");
-    create_definitions(shared, &session, &definitions).await?;
+    execute_all(shared, &session, &definitions).await?;
     let (archive, index, rows) = match source {
         Source::File(archive) => {
             let (_, index) = archive.shared();
@@ -368,21 +370,25 @@ fn with_selected_roots(catalog: Arc<Catalog>, choice: &Choice) -> Arc<Catalog> {
     Arc::new(catalog)
 }
 
-/// Executes entries in order; large objects, which need nothing of each other, many at a time.
-async fn create_definitions(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {
-    let is_large_object = |place: &usize| plan::is_large_object(&shared.catalog.entries[*place]);
-    for alike in places.chunk_by(|left, right| is_large_object(left) && is_large_object(right)) {
-        for some in alike.chunks(LARGE_OBJECTS_AHEAD) {
-            try_join_all(some.iter().map(|place| execute(shared, session, *place))).await?;
+/// Executes entries in order. The server answers in order too, so that an error is that of the first entry that failed; by then
+/// it has got the statements of later ones. Where an entry may be left out, it is known before the next one is sent.
+async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {
+    let ahead = if shared.options.blocks == Blocks::Incomplete { 1 } else { ENTRIES_AHEAD };
+    let executed = stream::iter(places).map(|place| async move {
+        match ahead {
+            1 => execute(shared, session, *place).await,
+            _ => send_entry(shared, session, &shared.catalog.entries[*place]).await,
         }
-    }
-    Ok(())
+    });
+    executed.buffered(ahead).try_collect().await
 }
 
-async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {
-    for place in places {
-        execute(shared, session, *place).await?;
-    }
+/// Runs the statements of an entry, all sent at once.
+async fn send_entry(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
+    let statements = statements(shared, entry);
+    let executed = try_join_all(statements.iter().map(|statement| session.execute(statement))).await;
+    executed.map_err(|source| Error::Statement { object: entry.label(), source })?;
+    shared.monitor.report(Event::Done(entry.label()));
     Ok(())
 }
 
@@ -409,35 +415,35 @@ async fn execute(shared: &Shared, session: &Session, place: usize) -> Result<(),
     Ok(())
 }
 
-/// Runs the statements of an entry.
+/// Runs the statements of an entry one by one.
 async fn execute_entry(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
-    let failed = |source| Error::Statement { object: entry.label(), source };
-    let Options { no_tablespaces, .. } = shared.options.selection.options();
-    if let Some(tablespace) = entry.tablespace.as_ref().filter(|_| !no_tablespaces) {
-        let statement = format!("SET default_tablespace = {}", sql::literal(tablespace));
-        session.execute(&statement).await.map_err(failed)?;
+    for statement in statements(shared, entry) {
+        let executed = execute_one(session, &statement).await;
+        executed.map_err(|source| Error::Statement { object: entry.label(), source })?;
     }
-    if let Some(method) = &entry.access_method {
-        let statement = format!("SET default_table_access_method = {}", sql::literal(method));
-        session.execute(&statement).await.map_err(failed)?;
-    }
-    for statement in &entry.create {
-        execute_one(session, statement).await.map_err(failed)?;
-    }
-    own(shared, session, entry).await?;
     shared.monitor.report(Event::Done(entry.label()));
     Ok(())
 }
 
-/// Gives an entry's object to its owner.
-async fn own(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
+/// The statements that restore an entry.
+fn statements<'a>(shared: &Shared, entry: &'a Entry) -> Vec<Cow<'a, str>> {
+    let Options { no_tablespaces, .. } = shared.options.selection.options();
+    let tablespace = entry.tablespace.as_ref().filter(|_| !no_tablespaces);
+    let tablespace = tablespace.map(|name| format!("SET default_tablespace = {}", sql::literal(name)));
+    let method = entry.access_method.as_ref();
+    let method = method.map(|name| format!("SET default_table_access_method = {}", sql::literal(name)));
+    let settings = tablespace.into_iter().chain(method).map(Cow::Owned);
+    let create = entry.create.iter().map(|statement| Cow::Borrowed(statement.as_str()));
+    settings.chain(create).chain(owner(shared, entry).map(Cow::Owned)).collect()
+}
+
+/// The statement that gives an entry's object to its owner.
+fn owner(shared: &Shared, entry: &Entry) -> Option<String> {
     let Options { no_owner, .. } = shared.options.selection.options();
-    if let (false, Some(owned), Some(owner)) = (no_owner, &entry.owned, &entry.owner) {
-        let statement = format!("ALTER {owned} OWNER TO {}", sql::ident(owner));
-        let given = execute_one(session, &statement).await;
-        given.map_err(|source| Error::Statement { object: entry.label(), source })?;
+    match (no_owner, &entry.owned, &entry.owner) {
+        (false, Some(owned), Some(owner)) => Some(format!("ALTER {owned} OWNER TO {}", sql::ident(owner))),
+        _ => None,
     }
-    Ok(())
 }
 
 /// Runs a statement, again when the server chose it to break a deadlock: the plan knows most locks, not those that the server
@@ -495,11 +501,13 @@ async fn run_task(
     session.reset_client_encoding().await?;
     match (task.action, &data.archive) {
         (Action::Execute(entry), _) => execute(&shared, &session, entry).await?,
-        (Action::Load { table, blocks, alone }, Some(archive)) => {
-            load::load(&shared, archive, &mut session, table, blocks, alone).await?
+        (Action::Load { table, blocks, freeze }, Some(archive)) => {
+            load::load(&shared, archive, &mut session, table, blocks, freeze).await?
         }
         (Action::Load { .. }, None) => return Err(Error::Panicked("the plan")),
-        (Action::Verify { table }, _) => load::verify(&shared, &data.index, &mut session, table).await?,
+        (Action::Verify { table, others }, _) => {
+            load::verify(&shared, &data.index, &mut session, table, &others).await?
+        }
     }
     Ok((place, session))
 }

@@ -14,6 +14,10 @@ const LOAD_PART_BYTES: u64 = 256 << 20;
 /// the server several times as long.
 const LARGE_OBJECT_PART_BYTES: u64 = 32 << 20;
 
+/// Tables with fewer raw bytes than this are not loaded frozen: to empty them first, which makes new files, takes the server
+/// longer than the rows do (the default of its `wal_skip_threshold` draws the same line).
+const FREEZE_BYTES: u64 = 2 << 20;
+
 /// Kinds of entries that others lock. A kind that is not here is never locked by plan, only by the server.
 const RELATIONS: [&str; 3] = ["TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW"];
 
@@ -31,19 +35,21 @@ const LARGE_OBJECT_DATA: &str = "BLOBS";
 pub enum Action {
     /// Runs the statements of the entry at this place in the catalog.
     Execute(usize),
-    /// Loads blocks of a table, by their places in the table's index. Alone means no other task loads this table.
+    /// Loads blocks of a table, by their places in the table's index.
     Load {
         /// The table's number.
         table: u32,
         /// Places in `TableIndex::blocks`.
         blocks: std::ops::Range<usize>,
-        /// Whether this task loads the whole table.
-        alone: bool,
+        /// Whether the table is emptied first and gets frozen rows; no other task loads it then.
+        freeze: bool,
     },
-    /// Reads a table back and compares; when its rows are loaded through a root, all tables with that root.
+    /// Reads a table back and compares.
     Verify {
         /// The table's number.
         table: u32,
+        /// The numbers of the tables that are loaded through the same root, and so are read together with this one.
+        others: Vec<u32>,
     },
 }
 
@@ -239,15 +245,16 @@ impl Builder<'_> {
         let parts = self.parts(table, part_bytes, is_made || !refers_to_itself);
         // A table that was there before is not emptied.
         let is_emptied = is_made && !are_large_objects;
-        let alone = parts.len() == 1 && root.is_none() && condition.is_none() && is_emptied;
+        let alone = parts.len() == 1 && root.is_none() && condition.is_none();
+        let freeze = alone && is_emptied && index.raw_bytes >= FREEZE_BYTES;
         let mut loads = Vec::new();
         for blocks in parts {
             let weight = index.blocks[blocks.clone()].iter().map(|block| block.raw_len).sum();
             // TRUNCATE takes the table for itself; streams that share it may run side by side.
-            let lock = if alone { Lock::Exclusive } else { Lock::Share };
+            let lock = if freeze { Lock::Exclusive } else { Lock::Share };
             let locks = own.iter().map(|table| (*table, lock)).collect();
             loads.push(self.push(Task {
-                action: Action::Load { table, blocks, alone },
+                action: Action::Load { table, blocks, freeze },
                 after: after.clone(),
                 locks,
                 weight,
@@ -255,15 +262,16 @@ impl Builder<'_> {
         }
         match root {
             Some(root) => self.through.entry(root).or_default().push(Partition { place, table, own }),
-            None => self.add_verify(table, own, loads.clone(), index.raw_bytes),
+            None => self.add_verify(table, Vec::new(), own, loads.clone(), index.raw_bytes),
         }
         loads
     }
 
-    fn add_verify(&mut self, table: u32, own: Vec<usize>, after: Vec<usize>, weight: u64) {
+    fn add_verify(&mut self, table: u32, others: Vec<u32>, own: Vec<usize>, after: Vec<usize>, weight: u64) {
         if self.verify {
             let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
-            let verify = self.push(Task { action: Action::Verify { table }, after, locks, weight });
+            let action = Action::Verify { table, others };
+            let verify = self.push(Task { action, after, locks, weight });
             self.verify_of.extend(own.iter().map(|table| (*table, verify)));
         }
     }
@@ -294,10 +302,10 @@ impl Builder<'_> {
                 partitions.iter().map(|partition| self.index.tables[partition.table as usize].raw_bytes);
             let bytes = bytes.sum();
             self.of_entry.extend(partitions.iter().map(|partition| (partition.place, loads.clone())));
-            let first = partitions.first().map(|partition| partition.table);
+            let numbers: Vec<u32> = partitions.iter().map(|partition| partition.table).collect();
             let own = partitions.into_iter().flat_map(|partition| partition.own).collect();
-            if let Some(table) = first {
-                self.add_verify(table, own, loads, bytes);
+            if let Some((first, others)) = numbers.split_first() {
+                self.add_verify(*first, others.to_vec(), own, loads, bytes);
             }
         }
     }
@@ -407,17 +415,33 @@ mod tests {
 
     #[test]
     fn post_data_waits_for_the_rows_and_acls_come_last() {
-        let (catalog, index) = example(100);
+        let (catalog, index) = example(FREEZE_BYTES);
         let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, true, &References::new(), |_| true);
         assert_eq!(definitions(&catalog, |_| true), [0]);
         assert_eq!((plan.acls, plan.last), (vec![4], vec![]));
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
-        let load = Action::Load { table: 0, blocks: 0..4, alone: true };
-        assert_eq!(actions, [&load, &Action::Verify { table: 0 }, &Action::Execute(2), &Action::Execute(3)]);
+        let load = Action::Load { table: 0, blocks: 0..4, freeze: true };
+        assert_eq!(
+            actions,
+            [
+                &load,
+                &Action::Verify { table: 0, others: Vec::new() },
+                &Action::Execute(2),
+                &Action::Execute(3)
+            ]
+        );
         assert!(plan.tasks[1..].iter().all(|task| task.after == [0]));
         assert_eq!(plan.tasks[0].locks, [(0, Lock::Exclusive)]);
         assert_eq!(plan.tasks[2].locks, [(0, Lock::Share)]);
         assert_eq!(plan.tasks[3].locks, [(0, Lock::Exclusive)]);
+    }
+
+    #[test]
+    fn a_small_table_is_not_emptied_first() {
+        let (catalog, index) = example(FREEZE_BYTES - 4);
+        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, false, &References::new(), |_| true);
+        assert_eq!(plan.tasks[0].action, Action::Load { table: 0, blocks: 0..4, freeze: false });
+        assert_eq!(plan.tasks[0].locks, [(0, Lock::Share)]);
     }
 
     #[test]
@@ -432,9 +456,9 @@ mod tests {
         for (jobs, parts) in [(1, 1), (4, 3)] {
             let plan = plan(&catalog, &index, Rows::InArchive { jobs }, true, &References::new(), |_| true);
             let (verify, loads) = plan.tasks.split_last().unwrap();
-            let alone = |task: &Task| matches!(task.action, Action::Load { alone: true, .. });
-            assert_eq!((loads.len(), loads.iter().any(alone)), (parts, false));
-            assert_eq!(verify.action, Action::Verify { table: 0 });
+            let freeze = |task: &Task| matches!(task.action, Action::Load { freeze: true, .. });
+            assert_eq!((loads.len(), loads.iter().any(freeze)), (parts, false));
+            assert_eq!(verify.action, Action::Verify { table: 0, others: Vec::new() });
             assert_eq!(verify.after, (0..parts).collect::<Vec<_>>());
         }
     }
@@ -444,7 +468,10 @@ mod tests {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
         let plan = plan(&catalog, &index, Rows::Loaded, true, &References::new(), |_| true);
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
-        assert_eq!(actions, [&Action::Verify { table: 0 }, &Action::Execute(2), &Action::Execute(3)]);
+        assert_eq!(
+            actions,
+            [&Action::Verify { table: 0, others: Vec::new() }, &Action::Execute(2), &Action::Execute(3)]
+        );
         assert!(plan.tasks.iter().all(|task| task.after.is_empty()));
         assert_eq!(plan.acls, [4]);
     }
@@ -457,8 +484,8 @@ mod tests {
             let mut next = 0;
             let mut loads = 0;
             for task in &plan.tasks {
-                if let Action::Load { blocks, alone, .. } = &task.action {
-                    assert_eq!((blocks.start, *alone), (next, parts == 1));
+                if let Action::Load { blocks, freeze, .. } = &task.action {
+                    assert_eq!((blocks.start, *freeze), (next, parts == 1));
                     next = blocks.end;
                     loads += 1;
                 }
