@@ -73,6 +73,8 @@ const SETTINGS: &[Setting] = &[
     both("jit", "off"),
     dump("default_transaction_read_only", "on"),
     dump("synchronize_seqscans", "off"),
+    // Catalogs of many tables are sorted and joined in memory.
+    dump("work_mem", "'64MB'"),
     // The sessions of a dump are its parallel workers.
     dump("max_parallel_workers_per_gather", "0"),
     restore("default_transaction_read_only", "off"),

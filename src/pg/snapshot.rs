@@ -79,7 +79,6 @@ const BATCH: usize = 100_000;
 /// Tables of users, as the transaction of the asking session sees them. Others cannot be locked or hold no rows.
 const LIST: &str = "\
     SELECT c.oid, c.relkind = 'r' AS is_table, c.relfilenode AS file, \
-           pg_catalog.pg_relation_filenode(c.oid) AS file_now, \
            pg_catalog.format('%I.%I', n.nspname, c.relname) AS name \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
@@ -89,7 +88,6 @@ const LIST: &str = "\
 /// The same tables, each with what decides whether it is wanted.
 const CANDIDATES: &str = "\
     SELECT c.oid, c.relkind = 'r' AS is_table, c.relfilenode AS file, \
-           pg_catalog.pg_relation_filenode(c.oid) AS file_now, \
            pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, \
            n.nspname AS schema, c.relname, a.schemas AS above_schemas, a.names AS above_names, e.extname AS extension \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -118,7 +116,6 @@ struct Relation {
     oid: u32,
     is_table: bool,
     file: u32,
-    file_now: Option<u32>,
     name: String,
 }
 
@@ -280,12 +277,15 @@ impl Search<'_> {
             return Err(malformed_export().into());
         }
         let time = row.try_get("time").map_err(|_| malformed_export())?;
-        let seen = self.list(self.leader).await?;
+        let (seen, mut now) = tokio::try_join!(self.list(self.leader), self.now())?;
         let late: Vec<&Relation> = seen.iter().filter(|relation| !listed.contains(&relation.oid)).collect();
-        if !self.lock(&late).await? {
-            return Err(Trouble::Changed("a table was dropped while it was being locked".to_owned()));
+        if !late.is_empty() {
+            if !self.lock(&late).await? {
+                return Err(Trouble::Changed("a table was dropped while it was being locked".to_owned()));
+            }
+            now = self.now().await?;
         }
-        Ok(Exported { id, time, locked: self.check(seen).await?, search_path: self.search_path.clone() })
+        Ok(Exported { id, time, locked: check(seen, &now)?, search_path: self.search_path.clone() })
     }
 
     /// The wanted tables, as the transaction of the asking session sees them.
@@ -357,8 +357,8 @@ impl Search<'_> {
         Ok(true)
     }
 
-    /// Compares what the snapshot sees with what is locked and there now.
-    async fn check(&self, seen: Vec<Relation>) -> Result<BTreeSet<u32>, Trouble> {
+    /// What is locked and there at this moment.
+    async fn now(&self) -> Result<Now> {
         let held = self
             .scout
             .query(
@@ -369,35 +369,15 @@ impl Search<'_> {
                 &[&self.leader.pid()],
             )
             .await?;
-        let held: BTreeSet<u32> = held
+        let held = held
             .iter()
             .map(|row| row.try_get("relation"))
             .collect::<Result<_, _>>()
             .map_err(|_| malformed("reading the locks"))?;
         // Read committed: what the names mean at this moment, under the locks.
-        let now: BTreeMap<u32, Relation> =
+        let there =
             self.list(self.scout).await?.into_iter().map(|relation| (relation.oid, relation)).collect();
-        let mut locked = BTreeSet::new();
-        for relation in seen {
-            let change = match now.get(&relation.oid) {
-                None => "was dropped",
-                Some(_) if !held.contains(&relation.oid) => "was replaced by another table of that name",
-                Some(current) if current.name != relation.name => "was renamed",
-                Some(current) if current.is_table != relation.is_table => "became another kind of relation",
-                Some(current) if relation.is_table && Some(relation.file) != current.file_now => {
-                    "was truncated or rewritten"
-                }
-                Some(_) => {
-                    locked.insert(relation.oid);
-                    continue;
-                }
-            };
-            return Err(Trouble::Changed(format!(
-                "table {} {change} while the snapshot was taken",
-                relation.name
-            )));
-        }
-        Ok(locked)
+        Ok(Now { held, there })
     }
 
     /// A failed LOCK, with the names of the tables it was about; `rest` are those that were still to be locked.
@@ -482,6 +462,37 @@ impl Search<'_> {
     }
 }
 
+/// The locks that the leader held at a moment, and the tables that were there after it.
+struct Now {
+    held: BTreeSet<u32>,
+    there: BTreeMap<u32, Relation>,
+}
+
+/// Compares what the snapshot sees with what was locked and there after it was taken.
+fn check(seen: Vec<Relation>, now: &Now) -> Result<BTreeSet<u32>, Trouble> {
+    let mut locked = BTreeSet::new();
+    for relation in seen {
+        let change = match now.there.get(&relation.oid) {
+            None => "was dropped",
+            Some(_) if !now.held.contains(&relation.oid) => "was replaced by another table of that name",
+            Some(current) if current.name != relation.name => "was renamed",
+            Some(current) if current.is_table != relation.is_table => "became another kind of relation",
+            Some(current) if relation.is_table && relation.file != current.file => {
+                "was truncated or rewritten"
+            }
+            Some(_) => {
+                locked.insert(relation.oid);
+                continue;
+            }
+        };
+        return Err(Trouble::Changed(format!(
+            "table {} {change} while the snapshot was taken",
+            relation.name
+        )));
+    }
+    Ok(locked)
+}
+
 fn batch_text(batch: &[&Relation]) -> String {
     match batch {
         [] => "no table".to_owned(),
@@ -512,7 +523,6 @@ fn relation(row: &tokio_postgres::Row) -> std::result::Result<Relation, tokio_po
         oid: row.try_get("oid")?,
         is_table: row.try_get("is_table")?,
         file: row.try_get("file")?,
-        file_now: row.try_get("file_now")?,
         name: row.try_get("name")?,
     })
 }
