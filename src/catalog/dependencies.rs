@@ -1,6 +1,6 @@
 //! Dependencies: pg_depend, read as pg_dump reads it, between the objects that are dumped.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::class::{
     PG_ATTRDEF, PG_CONSTRAINT, PG_EXTENSION, PG_NAMESPACE, PG_POLICY, PG_REWRITE, PG_TRIGGER,
@@ -13,9 +13,10 @@ const MEMBERS: &str = "extension members";
 const ADDED: &str = "added to extension members";
 
 /// What user objects depend on, but for TOAST tables. Membership in extensions is a query of its own; pins are no dependency.
+/// No part of an object that pg_depend tells apart, a column, is an object here.
 pub(super) fn query() -> Query {
     let sql = "
-        SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid, d.deptype
+        SELECT d.classid, d.objid, d.refclassid, d.refobjid, d.deptype
         FROM pg_catalog.pg_depend d
         WHERE d.deptype NOT IN ('p', 'e') AND d.objid >= 16384
           AND NOT (d.classid = 1259 AND d.objid IN (
@@ -74,49 +75,43 @@ impl Members {
 
 /// Drops the drafts that CREATE EXTENSION makes: members of extensions, and indexes, constraints, triggers, rules, policies
 /// and defaults of such members. Triggers, rules and policies that somebody else added stay, and replace what the extension
-/// may make under their names. `ranks` goes along with `drafts`.
+/// may make under their names.
 pub(super) fn drop_members(
-    drafts: &mut Vec<(usize, Draft)>,
+    drafts: &mut Vec<Draft>,
     members: &Members,
     results: &Results,
 ) -> Result<(), Error> {
     let added = results.rows(ADDED).iter().map(|row| Ok((row.oid("classid")?, row.oid("objid")?)));
     let added: BTreeSet<(u32, u32)> = added.collect::<Result<_, Error>>()?;
-    let mut gone: BTreeSet<(u32, u32)> = BTreeSet::new();
-    let mut owners: BTreeMap<(u32, u32), Vec<(u32, u32)>> = BTreeMap::new();
-    for row in results.rows(DEPENDENCIES) {
-        if matches!(row.text("deptype")?, "a" | "i") {
-            owners
-                .entry((row.oid("classid")?, row.oid("objid")?))
-                .or_default()
-                .push((row.oid("refclassid")?, row.oid("refobjid")?));
-        }
-    }
+    let key = |draft: &Draft| (draft.id.class, draft.id.oid);
+    let is_member = |draft: &Draft| {
+        !draft.of_configuration
+            && std::iter::once(&draft.id).chain(&draft.aliases).any(|id| members.contains(*id))
+    };
+    let candidates = || drafts.iter().filter(|draft| !added.contains(&key(draft)));
+    let mut gone: HashSet<(u32, u32)> = candidates().filter(|draft| is_member(draft)).map(key).collect();
+    let parts: HashSet<(u32, u32)> = candidates().filter(|draft| is_part(draft)).map(key).collect();
     loop {
-        let before = drafts.len();
-        drafts.retain(|(_, draft)| {
-            let key = (draft.id.class, draft.id.oid);
-            if added.contains(&key) {
-                return true;
+        let before = gone.len();
+        for row in results.rows(DEPENDENCIES) {
+            let owner = (row.oid("refclassid")?, row.oid("refobjid")?);
+            if (gone.contains(&owner) || members.0.contains_key(&owner))
+                && matches!(row.text("deptype")?, "a" | "i")
+            {
+                gone.extend(
+                    Some((row.oid("classid")?, row.oid("objid")?)).filter(|part| parts.contains(part)),
+                );
             }
-            let member = !draft.of_configuration
-                && std::iter::once(&draft.id).chain(&draft.aliases).any(|id| members.contains(*id));
-            let of_member = is_part(draft)
-                && owners.get(&key).is_some_and(|owners| {
-                    owners.iter().any(|owner| {
-                        gone.contains(owner) || members.contains(ObjectId::new(owner.0, owner.1))
-                    })
-                });
-            if member || of_member {
-                gone.insert(key);
-            }
-            !(member || of_member)
-        });
-        if drafts.len() == before {
+        }
+        if gone.len() == before {
             break;
         }
     }
-    for (_, draft) in drafts.iter_mut().filter(|(_, draft)| added.contains(&(draft.id.class, draft.id.oid))) {
+    drafts.retain(|draft| {
+        let goes = is_member(draft) || (is_part(draft) && gone.contains(&key(draft)));
+        !goes || added.contains(&key(draft))
+    });
+    for draft in drafts.iter_mut().filter(|draft| added.contains(&key(draft))) {
         let kind = draft.kind;
         let replaced = draft.drop.iter().filter_map(|drop| drop.strip_prefix(&format!("DROP {kind}")));
         let replaced: Vec<_> = replaced.map(|what| format!("DROP {kind} IF EXISTS{what}").into()).collect();
@@ -167,7 +162,38 @@ impl Identities {
 
 /// What a draft needs: drafts by their places, each with whether the draft's own catalog row needs it. A view's definition
 /// is another row, in pg_rewrite: the view could be there, with the same columns, without what only its definition needs.
-pub(super) type Needs = BTreeMap<usize, bool>;
+/// Few each, of very many drafts: hence no map.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Needs(Vec<(u32, bool)>);
+
+impl Needs {
+    /// Adds a draft. When it is there, it stays the own row's need if it was one.
+    pub(super) fn add(&mut self, draft: usize, own: bool) {
+        match self.find(draft) {
+            Ok(at) => self.0[at].1 |= own,
+            Err(at) => self.0.insert(at, (draft as u32, own)),
+        }
+    }
+
+    /// Takes a draft out; whether it was there.
+    pub(super) fn remove(&mut self, draft: usize) -> bool {
+        self.find(draft).map(|at| self.0.remove(at)).is_ok()
+    }
+
+    /// The drafts in the order of their places, each with whether the own row needs it.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
+        self.0.iter().map(|(draft, own)| (*draft as usize, *own))
+    }
+
+    /// The drafts in the order of their places.
+    pub(super) fn drafts(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().map(|(draft, _)| *draft as usize)
+    }
+
+    fn find(&self, draft: usize) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&draft, |(other, _)| *other as usize)
+    }
+}
 
 /// The needs of every draft: what pg_depend says, what the drafts require, and the schema that each is in.
 pub(super) fn needs(
@@ -175,21 +201,16 @@ pub(super) fn needs(
     identities: &Identities,
     results: &Results,
 ) -> Result<Vec<Needs>, Error> {
-    let mut needs: Vec<Needs> = vec![Needs::new(); drafts.len()];
+    let mut needs: Vec<Needs> = vec![Needs::default(); drafts.len()];
     let mut add = |from: usize, to: usize, own: bool| {
         if from != to {
-            *needs[from].entry(to).or_default() |= own;
+            needs[from].add(to, own);
         }
     };
     for row in results.rows(DEPENDENCIES) {
-        let (class, sub) = (row.oid("classid")?, sub(row.int("objsubid")?));
-        let Some(from) = identities.draft(class, row.oid("objid")?, sub) else { continue };
-        let to = identities.needed(
-            row.oid("refclassid")?,
-            row.oid("refobjid")?,
-            self::sub(row.int("refobjsubid")?),
-        );
-        if let Some(to) = to {
+        let class = row.oid("classid")?;
+        let Some(from) = identities.draft(class, row.oid("objid")?, 0) else { continue };
+        if let Some(to) = identities.needed(row.oid("refclassid")?, row.oid("refobjid")?, 0) {
             add(from, to, drafts[from].id.class == class);
         }
     }
@@ -220,9 +241,9 @@ pub(super) fn need_shells(drafts: &mut [Draft], identities: &Identities, needs: 
         for function in std::mem::take(&mut drafts[at].made_by) {
             let function = identities.drafts.get(&function).copied();
             if let (Some(shell), Some(function)) = (shell, function)
-                && needs[function].remove(&at).is_some()
+                && needs[function].remove(at)
             {
-                needs[function].insert(shell, true);
+                needs[function].add(shell, true);
                 drafts[function].drop.clear();
             }
         }
@@ -247,33 +268,29 @@ fn wait_for_partitions(drafts: &[Draft], identities: &Identities, needs: &mut [N
         if draft.kind == "INDEX ATTACH" {
             continue;
         }
-        let mut tables: Vec<usize> = needs.keys().copied().collect();
+        let mut tables: Vec<usize> = needs.drafts().collect();
         while let Some(table) = tables.pop() {
             for (partition, data) in below.get(&table).into_iter().flatten() {
                 tables.push(*partition);
-                needs.extend(data.map(|data| (data, true)));
+                if let Some(data) = data {
+                    needs.add(*data, true);
+                }
             }
         }
     }
 }
 
-/// Column numbers fit; anything else is no column.
-fn sub(number: i64) -> i32 {
-    i32::try_from(number).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::class::{PG_CLASS, PG_TYPE};
-    use super::super::{Row, Statement, Value};
+    use super::super::{Columns, Row, Statement, Value};
     use super::*;
 
     /// A row of pg_depend: `from` and `to` are (class, OID).
     fn row(query: &'static str, from: (u32, u32), to: (u32, u32), deptype: &str) -> Row {
-        let names = ["classid", "objid", "objsubid", "refclassid", "refobjid", "refobjsubid", "deptype"];
-        let numbers = [from.0, from.1, 0, to.0, to.1, 0].map(|number| Value::Int(number.into()));
-        let values = numbers.into_iter().chain([Value::Text(deptype.into())]).collect();
-        Row::new(query, names.map(str::to_owned).into(), values)
+        let columns = Columns::new(query, ["classid", "objid", "refclassid", "refobjid", "deptype"]);
+        let [class, oid, of_class, of] = [from.0, from.1, to.0, to.1].map(|number| Value::Int(number.into()));
+        Row::of(&columns, &[class, oid, of_class, of, Value::Text(deptype)])
     }
 
     fn draft(class: u32, oid: u32, kind: &'static str) -> Draft {
@@ -305,21 +322,17 @@ mod tests {
         let mut results = results();
         results.insert(ADDED, vec![row(ADDED, ADDED_TRIGGER, MEMBER, "")]);
         let mut drafts = vec![
-            (
-                0,
-                Draft {
-                    drop: vec!["DROP TRIGGER t ON m".to_owned()],
-                    ..draft(ADDED_TRIGGER.0, ADDED_TRIGGER.1, "TRIGGER")
-                },
-            ),
-            (0, draft(EXTENSION.0, EXTENSION.1, "EXTENSION")),
-            (0, draft(MEMBER.0, MEMBER.1, "TABLE")),
-            (0, draft(TABLE.0, TABLE.1, "TABLE")),
-            (0, draft(TRIGGER.0, TRIGGER.1, "TRIGGER")),
+            Draft {
+                drop: vec!["DROP TRIGGER t ON m".to_owned()],
+                ..draft(ADDED_TRIGGER.0, ADDED_TRIGGER.1, "TRIGGER")
+            },
+            draft(EXTENSION.0, EXTENSION.1, "EXTENSION"),
+            draft(MEMBER.0, MEMBER.1, "TABLE"),
+            draft(TABLE.0, TABLE.1, "TABLE"),
+            draft(TRIGGER.0, TRIGGER.1, "TRIGGER"),
         ];
         let members = Members::read(&results)?;
         drop_members(&mut drafts, &members, &results)?;
-        let drafts: Vec<Draft> = drafts.into_iter().map(|(_, draft)| draft).collect();
         let kinds = drafts.iter().map(|draft| (draft.kind, draft.create.len())).collect::<Vec<_>>();
         assert_eq!(kinds, [("TRIGGER", 1), ("EXTENSION", 0), ("TABLE", 0)]);
         let replaced = Statement::from("DROP TRIGGER IF EXISTS t ON m".to_owned());
@@ -327,7 +340,7 @@ mod tests {
         // What needs the member waits for the extension.
         let identities = Identities::new(&drafts, members);
         let needs = needs(&drafts, &identities, &results)?;
-        assert_eq!((&needs[0], &needs[2]), (&Needs::from([(1, true)]), &Needs::from([(1, true)])));
+        assert_eq!((&needs[0], &needs[2]), (&Needs(vec![(1, true)]), &Needs(vec![(1, true)])));
         Ok(())
     }
 
@@ -348,8 +361,8 @@ mod tests {
         );
         let identities = Identities::new(&drafts, Members::read(&results)?);
         let needs = needs(&drafts, &identities, &results)?;
-        assert_eq!(needs[0], Needs::from([(1, false), (2, true)]));
-        assert_eq!(needs[1], Needs::from([(0, true)]));
+        assert_eq!(needs[0], Needs(vec![(1, false), (2, true)]));
+        assert_eq!(needs[1], Needs(vec![(0, true)]));
         Ok(())
     }
 }

@@ -76,7 +76,7 @@ fn add_reachable(reached: &mut BTreeSet<u32>, edges: &BTreeMap<u32, Vec<u32>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Row, Section, Value};
+    use crate::catalog::{Columns, Row, Section, Value};
 
     fn role(oid: u32, name: &str) -> Draft {
         Draft::new(ObjectId::new(PG_AUTHID, oid), "ROLE", None, name, Section::PreData)
@@ -98,11 +98,10 @@ mod tests {
                 Section::PreData,
             ));
         }
-        let columns = ["roleid", "memberid", "grantorid"].map(str::to_owned);
+        let columns = Columns::new(MEMBERSHIPS, ["roleid", "memberid", "grantorid"]);
         let row = |(role, member, grantor): &(u32, u32, Option<u32>)| {
             let number = |oid: u32| Value::Int(oid.into());
-            let values = vec![number(*role), number(*member), grantor.map_or(Value::Null, number)];
-            Row::new(MEMBERSHIPS, columns.clone().into(), values)
+            Row::of(&columns, &[number(*role), number(*member), grantor.map_or(Value::Null, number)])
         };
         let mut results = Results::default();
         results.insert(MEMBERSHIPS, memberships.iter().map(row).collect());

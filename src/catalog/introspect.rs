@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use compact_str::{CompactString, ToCompactString as _};
 use futures_util::stream::{self, StreamExt as _};
 use tokio_postgres::types::Type;
 
+use super::dependencies::DEPENDENCIES;
 use super::kinds::{KINDS, Kind, Query, passwords_query};
-use super::{Error, Inventory, Relation, Results, Row, Value};
+use super::{Columns, Error, Inventory, Packed, Relation, Results, Row, Value};
 use super::{inventory, transfer};
 use crate::pg::{Session, column};
 
@@ -24,6 +24,10 @@ pub struct Scope<'a> {
 
 /// How many queries a session has under way: none waits for the network then.
 const UNDER_WAY: usize = 4;
+/// What takes the server longest comes first, so that no session waits for the other in the end. The first ones have the server
+/// open every table: as many as are under way, and so on one session, which opens it once.
+const SLOW: [&str; UNDER_WAY + 2] =
+    ["table_column", "table_check", "default", "constraint", "index", DEPENDENCIES];
 
 /// Everything that is in the session's database, or with a `scope` at least what is in that.
 ///
@@ -55,6 +59,7 @@ pub async fn introspect(
         refuse_without_right(session).await?;
         queries.push(passwords_query());
     }
+    queries.sort_by_key(|query| SLOW.iter().position(|name| *name == query.name).unwrap_or(SLOW.len()));
     let mut results = Results::default();
     ask(session, Some(helper), &queries, &mut results).await?;
     if let Some(scope) = scope {
@@ -228,30 +233,29 @@ async fn ask_some(
 
 async fn read(session: &Session, query: &Query) -> Result<Vec<Row>, Error> {
     let what = format!("reading the catalog ({})", query.name);
-    let mut columns: Option<Arc<[String]>> = None;
+    let mut columns: Option<Arc<Columns>> = None;
     let mut rows = Vec::new();
     let mut failure = None;
+    let mut values = Packed::default();
     let each = |row: &tokio_postgres::Row| {
-        let columns = columns
-            .get_or_insert_with(|| row.columns().iter().map(|column| column.name().to_owned()).collect());
-        let mut values = Vec::with_capacity(columns.len());
-        for (at, column) in columns.iter().enumerate() {
-            match value(row, at) {
-                Ok(value) => values.push(value),
-                Err(problem) => {
-                    let (query, column) = (query.name.to_owned(), column.clone());
-                    failure = Some(Error::Row { query, column, problem });
-                }
+        let names = row.columns().iter().map(tokio_postgres::Column::name);
+        let columns = columns.get_or_insert_with(|| Columns::new(query.name, names));
+        values.clear();
+        for (at, column) in row.columns().iter().enumerate() {
+            if let Err(problem) = read_value(row, at, &mut values) {
+                let (query, column) = (query.name.to_owned(), column.name().to_owned());
+                failure = Some(Error::Row { query, column, problem });
             }
         }
-        rows.push(Row::new(query.name, Arc::clone(columns), values));
+        rows.push(Row::new(columns, &values));
     };
     session.query_each(&what, &query.sql, each).await?;
     failure.map_or(Ok(rows), Err)
 }
 
-/// One value of a row, by its type.
-fn value(row: &tokio_postgres::Row, at: usize) -> Result<Value, String> {
+/// Adds one value of a row, by its type.
+fn read_value(row: &tokio_postgres::Row, at: usize, values: &mut Packed) -> Result<(), String> {
+    let mut char = [0; 4];
     let value = match *row.columns()[at].type_() {
         Type::BOOL => row.try_get::<_, Option<bool>>(at).map(|value| value.map(Value::Bool)),
         Type::INT2 => row.try_get::<_, Option<i16>>(at).map(|value| value.map(|int| Value::Int(int.into()))),
@@ -259,19 +263,22 @@ fn value(row: &tokio_postgres::Row, at: usize) -> Result<Value, String> {
         Type::INT8 => row.try_get::<_, Option<i64>>(at).map(|value| value.map(Value::Int)),
         Type::OID => row.try_get::<_, Option<u32>>(at).map(|value| value.map(|oid| Value::Int(oid.into()))),
         Type::TEXT | Type::NAME | Type::VARCHAR => {
-            row.try_get::<_, Option<&str>>(at).map(|value| value.map(|text| Value::Text(text.into())))
+            row.try_get::<_, Option<&str>>(at).map(|value| value.map(Value::Text))
         }
-        Type::CHAR => row.try_get::<_, Option<i8>>(at).map(|value| value.map(char_text)),
+        Type::CHAR => row
+            .try_get::<_, Option<i8>>(at)
+            .map(|value| value.map(|byte| Value::Text(char_text(byte.cast_unsigned(), &mut char)))),
         Type::TEXT_ARRAY | Type::NAME_ARRAY => {
-            row.try_get::<_, Option<Vec<String>>>(at).map(|value| value.map(|list| Value::List(list.into())))
+            row.try_get::<_, Option<Vec<&str>>>(at).map(|value| value.map(Value::List))
         }
         ref other => return Err(format!("is of type {other}, which is not read here")),
     };
-    value.map(|value| value.unwrap_or(Value::Null)).map_err(|error| error.to_string())
+    let value = value.map_err(|error| error.to_string())?;
+    values.push(&value.unwrap_or(Value::Null));
+    Ok(())
 }
 
 /// A value of the type "char", which is one byte; the empty one is zero.
-fn char_text(char: i8) -> Value {
-    let byte = char.cast_unsigned();
-    Value::Text(if byte == 0 { CompactString::default() } else { char::from(byte).to_compact_string() })
+fn char_text(byte: u8, buffer: &mut [u8; 4]) -> &str {
+    if byte == 0 { "" } else { char::from(byte).encode_utf8(buffer) }
 }

@@ -2,6 +2,7 @@
 //! comments and ACLs. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::class::PG_POLICY;
 use super::dependencies::{DEPENDENCIES, Identities, Members};
@@ -9,8 +10,8 @@ use super::kinds::{INITIAL_ACLS, KINDS, MEMBERSHIPS, PARAMETER_ACLS, Query, role
 use super::order::{Form, Node, Order, order};
 use super::transfer::TypeCatalog;
 use super::{
-    Draft, Error, Inventory, Lock, Object, ObjectId, Pass, Repair, Results, acl, comments, dependencies,
-    globals, uncovered,
+    Draft, Error, Inventory, Lock, Object, ObjectId, Pass, Repair, Results, Section, acl, comments,
+    dependencies, globals, uncovered,
 };
 use crate::pg::Version;
 
@@ -72,22 +73,19 @@ pub(super) fn inventory(
     version: Version,
     locked: &BTreeSet<u32>,
 ) -> Result<Inventory, Error> {
-    let mut assembled = Vec::with_capacity(KINDS.len());
-    for kind in KINDS {
-        let mut drafts = (kind.assemble)(&results)?;
-        drafts.shrink_to_fit();
-        assembled.push(drafts);
-        let names = (kind.queries)(version).into_iter().map(|query| query.name);
-        names.filter(|name| !READ_AGAIN.contains(name)).for_each(|name| results.forget(name));
+    let assembled = assemble(&results)?;
+    for query in KINDS.iter().flat_map(|kind| (kind.queries)(version)) {
+        if !READ_AGAIN.contains(&query.name) {
+            results.forget(query.name);
+        }
     }
-    let mut ranked = Vec::with_capacity(assembled.iter().map(Vec::len).sum());
-    for (rank, drafts) in assembled.into_iter().enumerate() {
-        ranked.extend(drafts.into_iter().map(|draft| (rank, draft)));
+    let mut drafts: Vec<Draft> = Vec::with_capacity(assembled.iter().map(Vec::len).sum());
+    for (rank, of_kind) in assembled.into_iter().enumerate() {
+        drafts.extend(of_kind.into_iter().map(|draft| Draft { rank, ..draft }));
     }
     let members = Members::read(&results)?;
     let uncovered = uncovered::read(&results, version)?;
-    dependencies::drop_members(&mut ranked, &members, &results)?;
-    let (ranks, mut drafts): (Vec<usize>, Vec<Draft>) = ranked.into_iter().unzip();
+    dependencies::drop_members(&mut drafts, &members, &results)?;
     let types = TypeCatalog::read(&results, version)?;
     let tables = drafts.iter_mut().filter_map(|draft| draft.data.as_mut());
     for relation in tables.filter(|relation| relation.large_objects.is_empty()) {
@@ -100,7 +98,7 @@ pub(super) fn inventory(
     let mut needs = dependencies::needs(&drafts, &identities, &results)?;
     results.forget(DEPENDENCIES);
     dependencies::need_shells(&mut drafts, &identities, &mut needs);
-    let order = order(&drafts, needs, &ranks);
+    let order = order(&drafts, needs);
     let inside = drafts.iter().filter(|draft| !globals::is_global(draft.id));
     let mut roles: BTreeSet<String> = inside.filter_map(|draft| draft.owner.clone()).collect();
     for row in results.rows(DEFAULT_ACL_ROLES) {
@@ -123,14 +121,37 @@ pub(super) fn inventory(
     }
     let without_system =
         |roles: BTreeSet<String>| roles.into_iter().filter(|role| !role.starts_with("pg_")).collect();
+    // Of many tables both are large, and so is what comes now.
+    drop((results, identities));
     Ok(Inventory {
-        objects: objects(&drafts, order, &not_referred_to, attached),
+        objects: objects(drafts, order, &not_referred_to, attached),
         roles: without_system(roles),
         policy_roles: without_system(policy_roles),
         extensions,
         settings,
         uncovered,
     })
+}
+
+/// The drafts of each kind. A second thread helps; not more, and this one takes part, because what others give back to the
+/// allocator is not found again by the steps that follow here.
+fn assemble(results: &Results) -> Result<Vec<Vec<Draft>>, Error> {
+    let next = AtomicUsize::new(0);
+    let some = || {
+        let left = std::iter::from_fn(|| {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            KINDS.get(at).map(|kind| (kind.assemble)(results).map(|drafts| (at, drafts)))
+        });
+        left.collect::<Result<Vec<_>, Error>>()
+    };
+    let (own, helped) = std::thread::scope(|scope| {
+        let helper = scope.spawn(some);
+        (some(), helper.join())
+    });
+    let helped = helped.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let mut assembled = vec![Vec::new(); KINDS.len()];
+    own?.into_iter().chain(helped?).for_each(|(at, drafts)| assembled[at] = drafts);
+    Ok(assembled)
 }
 
 /// The roles that the policies among the drafts name.
@@ -191,15 +212,21 @@ impl Attached {
 /// The objects in restore order: comments and labels right behind what they are about, ACLs behind the last object of the
 /// section's main pass. Without the drafts in `left_out`, which no other one needs.
 fn objects(
-    drafts: &[Draft],
+    mut drafts: Vec<Draft>,
     order: Order,
     left_out: &BTreeSet<usize>,
     mut attached: Attached,
 ) -> Vec<Object> {
+    for (draft, place) in order.place.iter().enumerate() {
+        if order.nodes[*place].draft != draft {
+            // Inside its host's statement.
+            (drafts[draft].create, drafts[draft].drop) = (Vec::new(), Vec::new());
+        }
+    }
     let mut objects: Vec<Object> = Vec::new();
     let mut index = Vec::with_capacity(order.nodes.len());
     let mut acls: Vec<Object> = Vec::new();
-    for (place, node) in order.nodes.iter().enumerate() {
+    for (place, node) in order.nodes.into_iter().enumerate() {
         let of_section = acls.last().is_some_and(|acl| acl.section == node.section);
         if !(of_section && drafts[node.draft].pass == Pass::Main) {
             objects.append(&mut acls);
@@ -209,15 +236,24 @@ fn objects(
         if left_out.contains(&node.draft) {
             continue;
         }
-        objects.push(object(drafts, node, &index, &order.separate));
         let attach = |kind, sub, statements: Option<Vec<(usize, String)>>, target: &mut Vec<Object>| {
             for (draft, statements) in grouped(statements.unwrap_or_default()) {
-                target.push(attachment(&drafts[draft], node, at, kind, sub, statements));
+                target.push(attachment(&drafts[draft], node.section, at, kind, sub, statements));
             }
         };
-        attach("COMMENT", ObjectId::COMMENT, attached.comments.remove(&place), &mut objects);
-        attach("SECURITY LABEL", ObjectId::LABEL, attached.labels.remove(&place), &mut objects);
+        let mut behind = Vec::new();
+        attach("COMMENT", ObjectId::COMMENT, attached.comments.remove(&place), &mut behind);
+        attach("SECURITY LABEL", ObjectId::LABEL, attached.labels.remove(&place), &mut behind);
         attach("ACL", ObjectId::ACL, attached.acls.remove(&place), &mut acls);
+        let draft = &mut drafts[node.draft];
+        let draft = match node.form {
+            Form::Whole => {
+                std::mem::replace(draft, Draft::new(draft.id, draft.kind, None, "", draft.section))
+            }
+            Form::Dummy | Form::Replacement => draft.clone(),
+        };
+        objects.push(object(draft, node, &index, &order.separate));
+        objects.append(&mut behind);
     }
     objects.append(&mut acls);
     objects
@@ -232,42 +268,41 @@ fn grouped(statements: Vec<(usize, String)>) -> BTreeMap<usize, Vec<String>> {
     groups
 }
 
-fn object(drafts: &[Draft], node: &Node, index: &[usize], separate: &BTreeSet<ObjectId>) -> Object {
-    let draft = &drafts[node.draft];
-    let rendered = || draft.create.iter().map(|statement| statement.render(separate));
+fn object(draft: Draft, node: Node, index: &[usize], separate: &BTreeSet<ObjectId>) -> Object {
+    let rendered = draft.create.iter().map(|statement| statement.render(separate));
     let mut object = Object {
         id: draft.id,
         kind: draft.kind,
-        schema: draft.schema.clone(),
-        name: draft.name.clone(),
-        owner: draft.owner.clone(),
+        schema: draft.schema,
+        name: draft.name,
+        owner: draft.owner,
         section: node.section,
         pass: draft.pass,
         // What moved behind the data reads the tables that it names when it is created.
         lock: if node.section == draft.section { draft.lock } else { Lock::Share },
         create: Vec::new(),
-        drop: draft.drop.clone(),
-        owned: draft.owned.clone(),
-        tablespace: draft.tablespace.clone(),
-        access_method: draft.access_method.clone(),
-        dependencies: node.needs.iter().map(|&need| index[need]).collect(),
-        data: draft.data.clone(),
+        drop: draft.drop,
+        owned: draft.owned,
+        tablespace: draft.tablespace,
+        access_method: draft.access_method,
+        dependencies: node.needs.into_iter().map(|need| index[need]).collect(),
+        data: draft.data,
     };
-    match (node.form, &draft.repair) {
-        (Form::Dummy, Repair::DummyView { create }) => object.create = vec![create.clone()],
-        (Form::Replacement, _) => {
+    match (node.form, draft.repair) {
+        (Form::Dummy, Repair::DummyView { create }) => object.create = vec![create],
+        (Form::Replacement, repair) => {
             object.id = draft.id.with_sub(ObjectId::REPLACED_VIEW);
             object.kind = "RULE";
-            object.name = format!("{} _RETURN", draft.name);
-            object.create = rendered().map(replacing).collect();
+            object.name.push_str(" _RETURN");
+            object.create = rendered.map(replacing).collect();
             // What reads the view is dropped before, or needs no more than the dummy.
             object.drop.clear();
-            if let Repair::DummyView { create } = &draft.repair {
-                object.drop.push(replacing(create.clone()));
+            if let Repair::DummyView { create } = repair {
+                object.drop.push(replacing(create));
             }
             object.owned = None;
         }
-        _ => object.create = rendered().collect(),
+        _ => object.create = rendered.collect(),
     }
     object
 }
@@ -283,7 +318,7 @@ fn replacing(statement: String) -> String {
 /// A comment, label or ACL of the object at `at`, or of a part of it.
 fn attachment(
     draft: &Draft,
-    node: &Node,
+    section: Section,
     at: usize,
     kind: &'static str,
     sub: i32,
@@ -295,7 +330,7 @@ fn attachment(
         schema: draft.schema.clone(),
         name: format!("{} {}", draft.kind, draft.name),
         owner: draft.owner.clone(),
-        section: node.section,
+        section,
         pass: if kind == "ACL" { Pass::Acl } else { draft.pass },
         lock: Lock::None,
         create,
@@ -310,19 +345,14 @@ fn attachment(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::catalog::{Row, Section, Value};
+    use crate::catalog::{Columns, Row, Value};
 
     #[test]
     fn policies_that_are_not_dumped_need_no_role() -> Result<(), Error> {
-        let columns: Arc<[String]> = ["policy", "rolname"].map(str::to_owned).into();
+        let columns = Columns::new(POLICY_ROLES, ["policy", "rolname"]);
         let named = [(20_000, "reader"), (20_000, "auditor"), (20_001, "of_extension")];
-        let row = |(policy, role): (i64, &str)| {
-            let values = vec![Value::Int(policy), Value::Text(role.into())];
-            Row::new(POLICY_ROLES, Arc::clone(&columns), values)
-        };
+        let row = |(policy, role): (i64, &str)| Row::of(&columns, &[Value::Int(policy), Value::Text(role)]);
         let mut results = Results::default();
         results.insert(POLICY_ROLES, named.map(row).to_vec());
         let id = ObjectId::new(PG_POLICY, 20_000);

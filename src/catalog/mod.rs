@@ -25,4 +25,4 @@ pub use object::{
     Attribute, Draft, Inventory, Item, LargeObject, Lock, Object, ObjectId, Pass, Piece, Relation, Repair,
     Section, Shape, Statement, ValueKind,
 };
-pub use row::{Results, Row, Value};
+pub use row::{Columns, Packed, Results, Row, Value};

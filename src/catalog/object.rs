@@ -211,6 +211,8 @@ pub struct Draft {
     pub of_configuration: bool,
     /// For TABLE DATA: the relation.
     pub data: Option<Box<Relation>>,
+    /// The place of its kind in the registry, once all are assembled.
+    pub rank: usize,
 }
 
 impl Draft {
@@ -240,6 +242,7 @@ impl Draft {
             made_by: Vec::new(),
             of_configuration: false,
             data: None,
+            rank: 0,
         }
     }
 

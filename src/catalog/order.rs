@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use rayon::slice::ParallelSliceMut as _;
+
 use super::dependencies::Needs;
 use super::{Draft, ObjectId, Repair, Section};
 use crate::graph;
@@ -46,10 +48,10 @@ pub(super) struct Order {
     pub separate: BTreeSet<ObjectId>,
 }
 
-/// Orders the drafts. `needs` and `ranks` (the place of a draft's kind in the registry) go along with `drafts`. Where needs
+/// Orders the drafts. `needs` go along with `drafts`. Where needs
 /// leave a choice, section, pass, kind, schema and name decide, so that equal databases give equal orders.
-pub(super) fn order(drafts: &[Draft], needs: Vec<Needs>, ranks: &[usize]) -> Order {
-    let mut sorter = Sorter::new(drafts, needs, ranks);
+pub(super) fn order(drafts: &[Draft], needs: Vec<Needs>) -> Order {
+    let mut sorter = Sorter::new(drafts, needs);
     loop {
         sorter.repair_sections();
         if !sorter.repair_loops() {
@@ -60,7 +62,6 @@ pub(super) fn order(drafts: &[Draft], needs: Vec<Needs>, ranks: &[usize]) -> Ord
 
 struct Sorter<'a> {
     drafts: &'a [Draft],
-    ranks: &'a [usize],
     needs: Vec<Needs>,
     /// For parts that are inside their host: the host.
     host: Vec<Option<usize>>,
@@ -73,7 +74,7 @@ struct Sorter<'a> {
 }
 
 impl<'a> Sorter<'a> {
-    fn new(drafts: &'a [Draft], needs: Vec<Needs>, ranks: &'a [usize]) -> Self {
+    fn new(drafts: &'a [Draft], needs: Vec<Needs>) -> Self {
         let by_id: HashMap<ObjectId, usize> =
             drafts.iter().enumerate().map(|(at, draft)| (draft.id, at)).collect();
         let host: Vec<Option<usize>> =
@@ -86,7 +87,6 @@ impl<'a> Sorter<'a> {
         }
         Sorter {
             drafts,
-            ranks,
             needs,
             host,
             parts,
@@ -125,7 +125,7 @@ impl<'a> Sorter<'a> {
             self.drafts[from].describe(),
             self.drafts[to].describe()
         );
-        self.needs[from].remove(&to);
+        self.needs[from].remove(to);
     }
 
     /// Until nothing needs anything of a later section.
@@ -135,8 +135,7 @@ impl<'a> Sorter<'a> {
             for draft in 0..self.drafts.len() {
                 let late: Vec<(usize, bool)> = self.needs[draft]
                     .iter()
-                    .filter(|&(&to, &own)| (own || !self.is_dummy[draft]) && self.is_late(draft, to))
-                    .map(|(&to, &own)| (to, own))
+                    .filter(|&(to, own)| (own || !self.is_dummy[draft]) && self.is_late(draft, to))
                     .collect();
                 for (to, own) in late {
                     if self.is_late(draft, to) && (own || !self.is_dummy[draft]) {
@@ -171,17 +170,22 @@ impl<'a> Sorter<'a> {
     /// The graph of places: one node per draft, then one per replacement of a dummy. Parts inside hosts have no edges.
     fn graph(&self) -> Vec<Vec<usize>> {
         let count = self.drafts.len();
-        let mut graph: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); count + self.dummies.len()];
+        let mut graph = vec![Vec::new(); count + self.dummies.len()];
         for (draft, needs) in self.needs.iter().enumerate() {
             let from = self.place(draft);
-            let targets = needs.iter().filter(|&(_, &own)| own || !self.is_dummy[draft]);
-            graph[from].extend(targets.map(|(&to, _)| self.place(to)).filter(|&to| to != from));
+            let targets = needs.iter().filter(|&(_, own)| own || !self.is_dummy[draft]);
+            graph[from].extend(targets.map(|(to, _)| self.place(to)).filter(|&to| to != from));
         }
         for (at, &view) in self.dummies.iter().enumerate() {
-            graph[count + at].insert(view);
-            graph[count + at].extend(self.needs[view].keys().map(|&to| self.place(to)));
+            graph[count + at].push(view);
+            graph[count + at].extend(self.needs[view].drafts().map(|to| self.place(to)));
         }
-        graph.into_iter().map(|targets| targets.into_iter().collect()).collect()
+        for targets in &mut graph {
+            targets.sort_unstable();
+            targets.dedup();
+            targets.shrink_to_fit();
+        }
+        graph
     }
 
     /// One repair in every loop; false when there is none.
@@ -200,7 +204,7 @@ impl<'a> Sorter<'a> {
 
     fn repair_loop(&mut self, members: &BTreeSet<usize>, graph: &[Vec<usize>]) {
         let needs_members = |sorter: &Self, part: usize, host: usize| {
-            let mut places = sorter.needs[part].keys().map(|&to| sorter.place(to));
+            let mut places = sorter.needs[part].drafts().map(|to| sorter.place(to));
             places.any(|to| to != host && members.contains(&to))
         };
         let mut separated = false;
@@ -217,7 +221,7 @@ impl<'a> Sorter<'a> {
         }
         let by_definition = |view: &usize| {
             let mut needs = self.needs[*view].iter();
-            self.can_be_dummy(*view) && needs.any(|(&to, &own)| !own && members.contains(&self.place(to)))
+            self.can_be_dummy(*view) && needs.any(|(to, own)| !own && members.contains(&self.place(to)))
         };
         let key = |place: &usize| self.key(*place);
         if let Some(view) = members.iter().copied().filter(by_definition).min_by_key(key) {
@@ -230,7 +234,7 @@ impl<'a> Sorter<'a> {
         };
         let pairs: Vec<(usize, usize)> = std::iter::once(from)
             .chain(self.parts[from].iter().copied())
-            .flat_map(|part| self.needs[part].keys().map(move |&target| (part, target)))
+            .flat_map(|part| self.needs[part].drafts().map(move |target| (part, target)))
             .filter(|&(_, target)| self.place(target) == to)
             .collect();
         for (part, target) in pairs {
@@ -238,7 +242,7 @@ impl<'a> Sorter<'a> {
         }
     }
 
-    fn key(&self, place: usize) -> impl Ord + use<'a> {
+    fn key(&self, place: usize) -> impl Ord + Send + use<'a> {
         let count = self.drafts.len();
         let (at, form) = if place < count {
             (place, if self.is_dummy[place] { Form::Dummy } else { Form::Whole })
@@ -247,14 +251,22 @@ impl<'a> Sorter<'a> {
         };
         let draft = &self.drafts[at];
         let section = if form == Form::Replacement { Section::PostData } else { self.section[at] };
-        (section, draft.pass, self.ranks[at], &draft.schema, &draft.name, draft.kind, draft.id, form)
+        (section, draft.pass, draft.rank, &draft.schema, &draft.name, draft.kind, draft.id, form)
+    }
+
+    /// The rank of each place by its key.
+    fn ranks(&self, places: usize) -> Vec<usize> {
+        let mut by_key: Vec<usize> = (0..places).collect();
+        by_key.par_sort_unstable_by(|left, right| self.key(*left).cmp(&self.key(*right)));
+        let mut ranks = vec![0; places];
+        by_key.iter().enumerate().for_each(|(rank, place)| ranks[*place] = rank);
+        ranks
     }
 
     fn finish(self) -> Order {
         let count = self.drafts.len();
-        let graph = self.graph();
-        let keys: Vec<_> = (0..graph.len()).map(|place| self.key(place)).collect();
-        let sorted = graph::topological_order(&graph, &keys);
+        let mut graph = self.graph();
+        let sorted = graph::topological_order(&graph, &self.ranks(graph.len()));
         let mut position = vec![0; graph.len()];
         let mut nodes = Vec::new();
         for node in sorted {
@@ -262,7 +274,8 @@ impl<'a> Sorter<'a> {
                 continue;
             }
             position[node] = nodes.len();
-            let mut needs: Vec<usize> = graph[node].iter().map(|&to| position[to]).collect();
+            let mut needs = std::mem::take(&mut graph[node]);
+            needs.iter_mut().for_each(|to| *to = position[*to]);
             needs.sort_unstable();
             let (draft, form, section) = if node >= count {
                 (self.dummies[node - count], Form::Replacement, Section::PostData)

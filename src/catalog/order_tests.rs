@@ -12,7 +12,7 @@ impl Database {
     fn add(&mut self, kind: &'static str, name: &str, section: Section) -> usize {
         let oid = u32::try_from(self.drafts.len()).unwrap_or(0);
         self.drafts.push(Draft::new(ObjectId::new(1, oid), kind, Some("s"), name, section));
-        self.needs.push(Needs::new());
+        self.needs.push(Needs::default());
         self.drafts.len() - 1
     }
 
@@ -43,18 +43,17 @@ impl Database {
     }
 
     fn need(&mut self, from: usize, to: usize) {
-        self.needs[from].insert(to, true);
+        self.needs[from].add(to, true);
     }
 
     /// A need of a view's definition.
     fn reads(&mut self, view: usize, to: usize) {
-        self.needs[view].insert(to, false);
+        self.needs[view].add(to, false);
     }
 
     /// The order, in words; checks that everything comes after what it needs, and sections in their order.
     fn order(&self) -> Vec<String> {
-        let ranks = vec![0; self.drafts.len()];
-        let order = order(&self.drafts, self.needs.clone(), &ranks);
+        let order = order(&self.drafts, self.needs.clone());
         assert!(order.nodes.is_sorted_by_key(|node| node.section));
         let mut words = Vec::new();
         for (at, node) in order.nodes.iter().enumerate() {

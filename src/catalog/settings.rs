@@ -18,12 +18,11 @@ const LISTS: [&str; 8] = [
 
 /// The statements for the settings in a column of a row. `target` is what stands behind ALTER: `ROLE a IN DATABASE b`.
 pub(super) fn statements(target: &str, row: &Row, column: &str) -> Result<Vec<String>, Error> {
-    let settings = row.list(column)?.iter();
-    let statement = |setting: &String| match setting.split_once('=') {
+    let statement = |setting: &&str| match setting.split_once('=') {
         Some((name, value)) => Ok(statement(target, name, value)),
         None => Err(row.problem(column, "has a setting without a value")),
     };
-    settings.map(statement).collect()
+    row.list(column)?.iter().map(statement).collect()
 }
 
 fn statement(target: &str, name: &str, value: &str) -> String {

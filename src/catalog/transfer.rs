@@ -138,7 +138,7 @@ impl TypeCatalog {
                 "multirange" => Form::Multirange,
                 _ => Form::Plain,
             };
-            let parts = row.list("parts")?.iter().map(|part| part.parse());
+            let parts = row.list("parts")?.into_iter().map(str::parse);
             let parts =
                 parts.collect::<Result<_, _>>().map_err(|_| row.problem("parts", "is no list of OIDs"))?;
             let name = row.text("name")?.to_owned();

@@ -181,7 +181,7 @@ async fn write_archive(
     drop(relations);
     let path = options.output.path();
     let open = || file.try_clone().map_err(storage("open", path));
-    let (writer, blocks) = Writer::start(open()?, path.to_owned(), header.clone(), Arc::clone(&catalog));
+    let (writer, blocks) = Writer::start(open()?, path.to_owned(), &header, &catalog)?;
     let jobs = options.jobs.min(chunks.len());
     let work = Arc::new(Work {
         config: config.clone(),

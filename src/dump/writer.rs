@@ -2,8 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::task::JoinHandle;
@@ -29,16 +28,19 @@ pub enum ToWriter {
 pub struct Writer(JoinHandle<Result<Stats, Error>>);
 
 impl Writer {
-    /// Starts it; it ends when told to finish, or when nobody can tell it any more.
+    /// Starts it with header and catalog; it ends when told to finish, or when nobody can tell it any more. The catalog is
+    /// packed here, where the memory is that reading it has left free: another thread would take more.
     pub fn start(
         file: File,
         path: PathBuf,
-        header: Header,
-        catalog: Arc<Catalog>,
-    ) -> (Self, SyncSender<ToWriter>) {
+        header: &Header,
+        catalog: &Catalog,
+    ) -> Result<(Self, SyncSender<ToWriter>), Error> {
+        let to = BufWriter::with_capacity(BUFFER, file);
+        let archive = tokio::task::block_in_place(|| ArchiveWriter::create(to, header, catalog))?;
         let (sender, receiver) = sync_channel(QUEUE);
-        let thread = tokio::task::spawn_blocking(move || write(file, path, &header, &catalog, receiver));
-        (Writer(thread), sender)
+        let thread = tokio::task::spawn_blocking(move || write(archive, &path, receiver));
+        Ok((Writer(thread), sender))
     }
 
     /// Waits for its end.
@@ -48,19 +50,16 @@ impl Writer {
 }
 
 fn write(
-    file: File,
-    path: PathBuf,
-    header: &Header,
-    catalog: &Catalog,
+    mut archive: ArchiveWriter<BufWriter<File>>,
+    path: &Path,
     told: Receiver<ToWriter>,
 ) -> Result<Stats, Error> {
-    let mut archive = ArchiveWriter::create(BufWriter::with_capacity(BUFFER, file), header, catalog)?;
     for message in told {
         match message {
             ToWriter::Block(block, _share) => archive.append(&block)?,
             ToWriter::Finish => {
                 let (mut file, stats) = archive.finish()?;
-                file.flush().map_err(storage("write to", &path))?;
+                file.flush().map_err(storage("write to", path))?;
                 return Ok(stats);
             }
         }

@@ -17,18 +17,18 @@ impl Selection {
         }
         let order = order(&catalog, choice);
         let selected = selected_tables(&catalog, choice);
-        let mut ids: BTreeMap<usize, u32> = BTreeMap::new();
-        ids.extend(order.iter().map(|(place, _)| *place).zip(1u32..));
+        let mut ids: Vec<Option<u32>> = vec![None; catalog.entries.len()];
+        order.iter().zip(1u32..).for_each(|((place, _), id)| ids[*place] = Some(id));
         let ids_of = ids_of(&catalog, &ids);
         let mut entries: Vec<Option<Entry>> = catalog.entries.into_iter().map(Some).collect();
         let mut tables: Vec<Option<Table>> = catalog.tables.into_iter().map(Some).collect();
         let (mut kept, mut kept_tables, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
         for (place, before) in order {
-            let Some(mut entry) = entries[place].take() else { continue };
-            entry.id = ids[&place];
+            let (Some(mut entry), Some(id)) = (entries[place].take(), ids[place]) else { continue };
+            entry.id = id;
             let mut needs: BTreeSet<u32> =
                 entry.dependencies.iter().flat_map(|id| &ids_of[*id as usize - 1]).copied().collect();
-            needs.extend(before.iter().filter_map(|place| ids.get(place)));
+            needs.extend(before.iter().filter_map(|place| ids[*place]));
             needs.remove(&entry.id);
             entry.dependencies = needs.into_iter().collect();
             self.strip(&mut entry);
@@ -89,6 +89,9 @@ fn order(catalog: &Catalog, choice: &Choice) -> Vec<(usize, Vec<usize>)> {
     let chosen: Vec<usize> = (0..catalog.entries.len()).filter(|place| choice.contains(*place)).collect();
     let has_rows = chosen.iter().any(|place| catalog.entries[*place].table.is_some());
     let before = if has_rows { references(catalog, |key| !choice.contains(key)) } else { BTreeMap::new() };
+    if before.is_empty() {
+        return chosen.into_iter().map(|place| (place, Vec::new())).collect();
+    }
     let at = |place: &usize| chosen.binary_search(place).ok();
     let before = |place: &usize| {
         let before =
@@ -108,11 +111,11 @@ fn order(catalog: &Catalog, choice: &Choice) -> Vec<(usize, Vec<usize>)> {
 }
 
 /// For each entry its new id, or for one that is left out those of what it depends on.
-fn ids_of(catalog: &Catalog, ids: &BTreeMap<usize, u32>) -> Vec<BTreeSet<u32>> {
+fn ids_of(catalog: &Catalog, ids: &[Option<u32>]) -> Vec<BTreeSet<u32>> {
     let mut of: Vec<BTreeSet<u32>> = Vec::with_capacity(catalog.entries.len());
     for (place, entry) in catalog.entries.iter().enumerate() {
         let through = || dependencies(entry).flat_map(|need| &of[need]).copied().collect();
-        let here = ids.get(&place).map_or_else(through, |id| BTreeSet::from([*id]));
+        let here = ids[place].map_or_else(through, |id| BTreeSet::from([id]));
         of.push(here);
     }
     of

@@ -60,8 +60,8 @@ pub(super) fn columns_query(name: &'static str, relkinds: &str, version: Version
                 con.nspname AS collation_schema, co.collname AS collation_name, a.attislocal AS local,
                 d.oid AS default_oid, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
                 a.attgenerated::text AS generated,
-                COALESCE(p.is_generated AND p.least_expression = p.greatest_expression
-                         AND p.least_expression = pg_catalog.pg_get_expr(d.adbin, d.adrelid), false) AS same_generated,
+                CASE WHEN p.is_generated AND p.least_expression = p.greatest_expression
+                     THEN p.least_expression = pg_catalog.pg_get_expr(d.adbin, d.adrelid) ELSE false END AS same_generated,
                 d.oid IS NULL AND COALESCE(p.has_default, false) AS lacks_default,
                 {not_null} AS not_null, {not_null_name} AS not_null_name, {not_null_no_inherit} AS not_null_no_inherit,
                 COALESCE({not_null_local}, false) OR NOT COALESCE(p.not_null, false) AS not_null_local,
@@ -118,7 +118,7 @@ pub(super) fn alter_column(table: &str, column: &Row) -> Result<Vec<Statement>, 
     }
     let options = column.list("options")?;
     if !options.is_empty() {
-        actions.push(format!("SET ({})", option_list(options)));
+        actions.push(format!("SET ({})", option_list(&options)));
     }
     let name = sql::ident(column.text("name")?);
     Ok(actions

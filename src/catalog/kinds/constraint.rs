@@ -62,7 +62,7 @@ fn definition(row: &Row) -> Result<String, Error> {
         timing.push_str(" INITIALLY DEFERRED");
     }
     let columns = text.strip_suffix(&timing).unwrap_or(text);
-    Ok(format!("{columns}{}{timing}", with_clause(options, &[])))
+    Ok(format!("{columns}{}{timing}", with_clause(&options, &[])))
 }
 
 #[cfg(test)]
@@ -73,13 +73,8 @@ mod tests {
 
     fn said(kind: &str, deferrable: bool, deferred: bool, server: &str) -> Result<String, Error> {
         let mut results = Results::default();
-        let values = [
-            text(kind),
-            Bool(deferrable),
-            Bool(deferred),
-            text(server),
-            List(["fillfactor=70".to_owned()].into()),
-        ];
+        let values =
+            [text(kind), Bool(deferrable), Bool(deferred), text(server), List(vec!["fillfactor=70"])];
         rows(
             &mut results,
             "constraint",

@@ -4,7 +4,7 @@ use super::relation::{
     OF_USERS, SCHEMA, TABLE_OF, depends_on_extensions, extensions_of, relation_id, table_name,
 };
 use super::{Kind, Query};
-use crate::catalog::class::{PG_CLASS, PG_CONSTRAINT};
+use crate::catalog::class::PG_CLASS;
 use crate::catalog::{Draft, Error, Lock, Results, Row, Section, Statement};
 use crate::pg::Version;
 use crate::sql;
@@ -16,9 +16,10 @@ pub(super) const INDEX: Kind = Kind { tag: "INDEX", queries, follow_up: None, as
 pub(super) const INDEX_DETAILS: &str =
     "COALESCE((SELECT s.spcname::text FROM pg_catalog.pg_tablespace s WHERE s.oid = x.reltablespace), '') AS tablespace,
                 i.indisclustered AS clustered, i.indisreplident AS replica_identity,
-                ARRAY(SELECT pg_catalog.format('%s SET STATISTICS %s', a.attnum, a.attstattarget)
-                        FROM pg_catalog.pg_attribute a
-                       WHERE a.attrelid = x.oid AND a.attstattarget >= 0 ORDER BY a.attnum) AS statistics";
+                CASE WHEN i.indexprs IS NOT NULL THEN
+                    ARRAY(SELECT pg_catalog.format('%s SET STATISTICS %s', a.attnum, a.attstattarget)
+                            FROM pg_catalog.pg_attribute a
+                           WHERE a.attrelid = x.oid AND a.attstattarget >= 0 ORDER BY a.attnum) END AS statistics";
 
 /// An index that a restored database can have: complete ones, and those of partitioned tables, which are complete when
 /// every partition's is attached. Invalid ones are leftovers of a failed CREATE INDEX CONCURRENTLY.
@@ -33,9 +34,8 @@ fn queries(_: Version) -> Vec<Query> {
            JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
            JOIN pg_catalog.pg_class c ON c.oid = i.indrelid {SCHEMA}
           WHERE c.relkind IN ('r', 'p', 'm') AND {OF_USERS} AND {USABLE}
-                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-                     WHERE d.classid = {PG_CLASS} AND d.objid = x.oid AND d.refclassid = {PG_CONSTRAINT}
-                           AND d.deptype = 'i')
+                AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                     WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
           ORDER BY n.nspname, x.relname"
     );
     vec![Query { name: "index", sql }]

@@ -45,7 +45,7 @@ fn draft(row: &Row, columns: &[&Row]) -> Result<Draft, Error> {
     draft.tablespace = Some(row.text("tablespace")?.to_owned());
     draft.access_method = row.opt_text("access_method")?.map(str::to_owned);
     draft.repair = Repair::Postpone;
-    let options = with_clause(row.list("options")?, row.list("toast_options")?);
+    let options = with_clause(&row.list("options")?, &row.list("toast_options")?);
     let definition = bare(row.text("definition")?);
     draft.create =
         vec![format!("CREATE MATERIALIZED VIEW {name}{options} AS\n {definition}\n  WITH NO DATA").into()];

@@ -33,8 +33,9 @@ pub(super) fn extensions_of(class: u32, oid: &str) -> String {
 
 /// `ALTER object DEPENDS ON EXTENSION` for each of the row's extensions.
 pub(super) fn depends_on_extensions(row: &Row, object: &str) -> Result<Vec<Statement>, Error> {
-    let extensions = row.list("extensions")?.iter();
+    let extensions = row.list("extensions")?;
     Ok(extensions
+        .iter()
         .map(|name| format!("ALTER {object} DEPENDS ON EXTENSION {}", sql::ident(name)).into())
         .collect())
 }
@@ -105,7 +106,7 @@ pub(super) const STORAGE: &str = "COALESCE((SELECT s.spcname::text FROM pg_catal
     (SELECT z.reloptions FROM pg_catalog.pg_class z WHERE z.oid = c.reltoastrelid) AS toast_options";
 
 /// `name='value', ...` from the catalog's `name=value`, every name with `prefix`.
-fn option_items<'a>(options: &'a [String], prefix: &'a str) -> impl Iterator<Item = String> + 'a {
+fn option_items<'a>(options: &'a [&'a str], prefix: &'a str) -> impl Iterator<Item = String> + 'a {
     options.iter().map(move |option| {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         format!("{prefix}{}={}", sql::ident(name), sql::literal(value))
@@ -113,12 +114,12 @@ fn option_items<'a>(options: &'a [String], prefix: &'a str) -> impl Iterator<Ite
 }
 
 /// The inside of SET (...) or WITH (...).
-pub(super) fn option_list(options: &[String]) -> String {
+pub(super) fn option_list(options: &[&str]) -> String {
     option_items(options, "").collect::<Vec<_>>().join(", ")
 }
 
 /// A WITH clause on a line of its own, or nothing.
-pub(super) fn with_clause(options: &[String], toast_options: &[String]) -> String {
+pub(super) fn with_clause(options: &[&str], toast_options: &[&str]) -> String {
     let items: Vec<_> = option_items(options, "").chain(option_items(toast_options, "toast.")).collect();
     if items.is_empty() { String::new() } else { format!("\nWITH ({})", items.join(", ")) }
 }
@@ -150,16 +151,15 @@ pub(super) fn rows_by<'a>(rows: &'a [Row], column: &str) -> Result<BTreeMap<u32,
 
 /// A text for tests.
 #[cfg(test)]
-pub(super) fn text(value: &str) -> Value {
-    Value::Text(value.into())
+pub(super) fn text(value: &str) -> Value<'_> {
+    Value::Text(value)
 }
 
 /// Results for tests: a query's name, its columns, its rows.
 #[cfg(test)]
 pub(super) fn rows(results: &mut Results, query: &'static str, columns: &[&str], rows: &[&[Value]]) {
-    let columns: std::sync::Arc<[String]> = columns.iter().map(|column| (*column).to_owned()).collect();
-    let rows = rows.iter().map(|values| Row::new(query, columns.clone(), values.to_vec())).collect();
-    results.insert(query, rows);
+    let columns = crate::catalog::Columns::new(query, columns.iter().copied());
+    results.insert(query, rows.iter().map(|values| Row::of(&columns, values)).collect());
 }
 
 #[cfg(test)]
@@ -168,10 +168,9 @@ mod tests {
 
     #[test]
     fn options_are_quoted_and_toast_options_prefixed() {
-        let list = |options: &[&str]| options.iter().map(|option| (*option).to_owned()).collect::<Vec<_>>();
         assert_eq!(with_clause(&[], &[]), "");
         assert_eq!(
-            with_clause(&list(&["fillfactor=70", "user=it's=so"]), &list(&["autovacuum_enabled=false"])),
+            with_clause(&["fillfactor=70", "user=it's=so"], &["autovacuum_enabled=false"]),
             "\nWITH (fillfactor='70', \"user\"='it''s=so', toast.autovacuum_enabled='false')"
         );
     }

@@ -103,24 +103,26 @@ fn draft(row: &Row, number: usize, right: Option<ObjectId>) -> Result<Draft, Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Value;
+    use crate::catalog::{Columns, Value};
 
     /// A membership in role 1: member, grantor, whether with ADMIN OPTION.
     fn row((member, grantor, admin): (u32, Option<u32>, bool)) -> Row {
         let columns =
             ["roleid", "memberid", "grantorid", "admin_option", "options", "role", "member", "grantor"];
-        let name = |oid: u32| Value::Text(format!("r{oid}").into());
-        let values = vec![
+        let name = |oid: u32| {
+            Value::Text(["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9"][oid as usize])
+        };
+        let values = [
             Value::Int(1),
             Value::Int(member.into()),
             grantor.map_or(Value::Null, |oid| Value::Int(oid.into())),
             Value::Bool(admin),
-            Value::Text(if admin { "ADMIN OPTION" } else { "" }.into()),
+            Value::Text(if admin { "ADMIN OPTION" } else { "" }),
             name(1),
             name(member),
             grantor.map_or(Value::Null, name),
         ];
-        Row::new(MEMBERSHIPS, columns.map(str::to_owned).into(), values)
+        Row::of(&Columns::new(MEMBERSHIPS, columns), &values)
     }
 
     fn statements(rows: &[(u32, Option<u32>, bool)]) -> Result<Vec<String>, Error> {

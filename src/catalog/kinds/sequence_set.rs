@@ -77,13 +77,9 @@ mod tests {
     fn every_sequence_is_read_in_batches() -> Result<(), Error> {
         let mut results = Results::default();
         for oid in 0..=BATCH {
-            let values = [
-                Int(20000 + i64::try_from(oid).unwrap_or(0)),
-                text("s"),
-                text(&format!("It's {oid}")),
-                text("o"),
-                Bool(false),
-            ];
+            let name = format!("It's {oid}");
+            let oid = Int(20000 + i64::try_from(oid).unwrap_or(0));
+            let values = [oid, text("s"), text(&name), text("o"), Bool(false)];
             let columns = ["oid", "schema", "name", "owner", "of_configuration"];
             rows(&mut results, "sequence_set", &columns, &[&values]);
         }

@@ -164,7 +164,7 @@ mod tests {
             "all_frozen",
             "version",
         ];
-        let row = |of, name: &str, all_frozen| {
+        let row = |of, name: &'static str, all_frozen| {
             let start = [Int(1), text("s"), text("It's"), text("o"), Bool(is_refreshed), Int(of), text(name)];
             let counts = [Int(7), text(count), Int(2), all_frozen, Int(version)];
             [start.to_vec(), counts.to_vec()].concat()
@@ -173,7 +173,7 @@ mod tests {
         results
     }
 
-    fn column(number: i64, of_index: bool) -> Vec<Value> {
+    fn column(number: i64, of_index: bool) -> Vec<Value<'static>> {
         let values = ATTRIBUTE.map(|(name, _)| match name {
             "null_frac" => text("0.5"),
             "most_common_vals" => text("{\"it's\"}"),

@@ -225,7 +225,7 @@ fn create(
     if let Some(server) = server {
         tail.push_str(&format!("\nSERVER {}{}", sql::ident(server), options(row)?));
     }
-    tail.push_str(&with_clause(row.list("options")?, row.list("toast_options")?));
+    tail.push_str(&with_clause(&row.list("options")?, &row.list("toast_options")?));
     pieces.push(Piece::Text(tail));
     Ok(Statement(pieces))
 }

@@ -61,7 +61,7 @@ fn draft(row: &Row, columns: &[&Row]) -> Result<Draft, Error> {
         Some(_) => "\n  WITH CASCADED CHECK OPTION",
         None => "",
     };
-    let head = format!("VIEW {name}{}", with_clause(row.list("options")?, &[]));
+    let head = format!("VIEW {name}{}", with_clause(&row.list("options")?, &[]));
     let definition = bare(row.text("definition")?);
     draft.create = vec![format!("CREATE {head} AS\n {definition}{check_option}").into()];
     // The dummy bears the options too: what reads the view before it is replaced may be planned with them.
