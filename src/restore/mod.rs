@@ -345,7 +345,10 @@ async fn restore(
     shared.step("restoring privileges");
     execute_all(shared, &session, &plan.acls).await?;
     shared.step("refreshing materialized views");
-    execute_all(shared, &session, &plan.last).await?;
+    // Each may take long: none is sent before the one ahead of it has ended well.
+    for place in &plan.last {
+        execute(shared, &session, *place).await?;
+    }
     // Commits did not wait for the disk until now. This one does, and takes all earlier ones along.
     session.batch("SET synchronous_commit = on").await?;
     session.batch("SELECT pg_catalog.pg_logical_emit_message(true, 'pgsnap', 'restored')").await?;
