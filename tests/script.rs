@@ -21,6 +21,7 @@ fn main() {
         support::trials_on(&[14, 18], "multiranges", |server| comes_back(&loaded(server, "multiranges"))),
         support::trials_on(&[15, 16, 17, 18], "vectors", |server| comes_back(&loaded(server, "vectors"))),
         support::trials_on(&[13, 17, 18], "memory_database", memory_database),
+        support::trials("values_of_servers", of_servers),
         support::trials_on(&[17], "unknown_types_are_told_before_the_first_byte", unknown_types),
         support::trials_on(&[17], "psql_gets_no_commands", no_commands),
         support::trials_on(&[17], "without_owners_and_privileges", without_owners),
@@ -106,15 +107,29 @@ fn memory_database(server: &Server) -> TestResult {
     comes_back(&source)
 }
 
+/// Values that only a server can write as text are text in the archive already.
+fn of_servers(server: &Server) -> TestResult {
+    let source = server.create_database("script");
+    source.psql(
+        "CREATE EXTENSION cube;
+         CREATE TABLE cubes (a int, b int4range, c cube); INSERT INTO cubes VALUES (1, NULL, '(1,2)'), (2, '[1,5)', NULL);
+         CREATE TABLE prices (a money, b cube[]); INSERT INTO prices VALUES (-1234.56, '{(1)}');
+         CREATE VIEW v AS SELECT 1 AS x, 'a b'::text AS y;
+         CREATE TABLE of_views (v v, n information_schema.sql_identifier); INSERT INTO of_views VALUES ('(1,a b)', 'n');",
+    );
+    comes_back(&source)
+}
+
+/// An archive of a table alone, without the type of its column.
 fn unknown_types(server: &Server) -> TestResult {
     let source = server.create_database("script");
-    source.psql("CREATE EXTENSION cube; CREATE TABLE t (a int, b int4range, c cube); INSERT INTO t VALUES (1, NULL, '(1,2)')");
+    source.psql("CREATE TYPE e AS ENUM ('x'); CREATE TABLE t (a int, b int4range, c e); INSERT INTO t VALUES (1, NULL, 'x')");
     let directory = tempfile::tempdir()?;
     let archive = directory.path().join("a.pgsnap");
-    run(pgsnap().args(["dump", "-d", &source.conninfo(), "-f"]).arg(&archive)).expect_code(0);
+    run(pgsnap().args(["dump", "-t", "t", "-d", &source.conninfo(), "-f"]).arg(&archive)).expect_code(0);
     let refused = run(pgsnap().args(["restore", "--sql"]).arg(&archive)).expect_code(9);
     assert_eq!(refused.stdout, "");
-    assert!(refused.stderr.contains("public.t, column c of type public.cube"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("public.t, column c of type public.e"), "{}", refused.stderr);
     let with_server = run(pgsnap().args(["restore", "--sql", "-d", "x"]).arg(&archive)).expect_code(2);
     assert!(with_server.stderr.contains("cannot be used with"), "{}", with_server.stderr);
     Ok(())

@@ -2,6 +2,7 @@
 
 use crate::archive;
 use crate::catalog::{Attribute, Inventory, Lock, Object, Pass, Relation, Section, Shape, ValueKind};
+use crate::script;
 
 /// The archive's catalog, and the relation behind each of its tables, in the same order.
 pub fn catalog(source: archive::Source, inventory: Inventory) -> (archive::Catalog, Vec<Relation>) {
@@ -17,7 +18,20 @@ pub fn catalog(source: archive::Source, inventory: Inventory) -> (archive::Catal
         });
         entries.push(entry(id, object, table));
     }
-    (archive::Catalog { source, entries, tables }, relations)
+    let mut catalog = archive::Catalog { source, entries, tables };
+    let reasons =
+        script::unknown_columns(&catalog).map(|column| column.map(only_as_text)).collect::<Vec<_>>();
+    for (table, reason) in catalog.tables.iter_mut().zip(reasons) {
+        if reason.is_some() {
+            (table.transfer, table.text_reason) = (archive::Transfer::Text, reason);
+        }
+    }
+    (catalog, relations)
+}
+
+/// A binary form that only the server can read would be of no use in a script, and may change with the extension.
+fn only_as_text(column: &archive::Column) -> String {
+    format!("column {}: the binary form of type {} is not known", column.name, column.type_name)
 }
 
 fn entry(id: u32, object: Object, table: Option<u32>) -> archive::Entry {

@@ -61,6 +61,7 @@ const SETTINGS: &[Setting] = &[
     both("xmlbinary", "'base64'"),
     both("xmloption", "'content'"),
     both("array_nulls", "on"),
+    both("lc_monetary", "'C'"),
     // How SQL text is read and written.
     both("standard_conforming_strings", "on"),
     both("escape_string_warning", "off"),

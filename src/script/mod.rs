@@ -27,6 +27,7 @@ SET standard_conforming_strings = on;
 SELECT pg_catalog.set_config('search_path', '', false);
 SET check_function_bodies = off;
 SET xmloption = content;
+SET lc_monetary = 'C';
 SET client_min_messages = warning;
 SET row_security = off;
 ";
@@ -59,7 +60,7 @@ pub enum Error {
     },
     /// Columns whose values cannot be written as text.
     #[error(
-        "the rows of {} tables cannot be written as text, for only the server knows how: leave them out, or restore without --sql{}",
+        "the rows of {} tables cannot be written as text, for the archive does not define their types: leave them out, or restore without --sql{}",
         columns.len(),
         columns.iter().map(|column| format!("\n  {column}")).collect::<String>()
     )]
@@ -94,7 +95,7 @@ pub fn write(
     out: &mut dyn Write,
 ) -> Result<usize, Error> {
     let catalog = archive.catalog();
-    let types = Types::new(catalog);
+    let mut types = Types::new(catalog);
     let passes = [Pass::Main, Pass::Acl, Pass::PostAcl].map(|pass| {
         let entries = catalog.entries.iter().enumerate();
         let entries = entries.filter(|(place, entry)| entry.pass == pass && wanted(*place));
@@ -103,7 +104,7 @@ pub fn write(
     let entries = passes.concat();
     let (statistics, entries): (Vec<&Entry>, Vec<&Entry>) =
         entries.into_iter().partition(|entry| entry.kind == STATISTICS_DATA);
-    check(catalog, &types, entries.iter().chain(&statistics))?;
+    check(catalog, &mut types, entries.iter().chain(&statistics))?;
     let objects = entries.len() + statistics.len();
     let mut script = Script { archive, types, options, tablespace: "", access_method: "heap", out };
     script.begin()?;
@@ -122,11 +123,18 @@ pub fn write(
     Ok(objects)
 }
 
+/// For each table of a catalog whether a script can hold its rows in their binary form; if not, the first column whose values only a
+/// server can write as text.
+pub fn unknown_columns(catalog: &Catalog) -> impl Iterator<Item = Option<&Column>> {
+    let mut types = Types::new(catalog);
+    catalog.tables.iter().map(move |table| types.unknown(table))
+}
+
 /// Everything that could end a script in its middle.
-fn check<'a>(
-    catalog: &Catalog,
-    types: &Types,
-    entries: impl Iterator<Item = &'a &'a Entry>,
+fn check<'a: 'b, 'b>(
+    catalog: &'a Catalog,
+    types: &mut Types<'a>,
+    entries: impl Iterator<Item = &'b &'a Entry>,
 ) -> Result<(), Error> {
     let mut columns = Vec::new();
     for entry in entries {
@@ -140,8 +148,7 @@ fn check<'a>(
             return Err(Error::Unsafe { object: entry.label() });
         }
         let table = entry.table.and_then(|number| catalog.tables.get(number as usize));
-        let Some(table) = table.filter(|table| table.transfer == Transfer::Binary) else { continue };
-        if let Some(column) = table.columns.iter().find(|column| types.find(&column.type_name).is_none()) {
+        if let Some((table, column)) = table.and_then(|table| Some((table, types.unknown(table)?))) {
             columns.push(format!("{}, column {} of type {}", table.label(), column.name, column.type_name));
         }
     }
