@@ -21,6 +21,16 @@ pub enum Format {
     Text,
 }
 
+impl Format {
+    /// As COPY calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Binary => "binary",
+            Format::Text => "text",
+        }
+    }
+}
+
 /// Why bytes are not rows. Offsets count from the start of the stream (splitting) or of the rows (walking).
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[allow(missing_docs)] // the messages say it

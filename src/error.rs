@@ -1,6 +1,6 @@
 //! One enum over the layers' errors, and what each means for whoever called the program.
 
-use crate::{archive, catalog, dump, pg, restore, script, selection};
+use crate::{archive, catalog, dump, pg, restore, script, selection, verify};
 
 /// Any error of the library.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
     /// A restore failed.
     #[error(transparent)]
     Restore(#[from] restore::Error),
+    /// An archive and a database could not be compared.
+    #[error(transparent)]
+    Verify(#[from] verify::Error),
     /// A script could not be written.
     #[error(transparent)]
     Script(#[from] script::Error),
@@ -86,6 +89,7 @@ impl Error {
             Error::Selection(_) => Class::Usage,
             Error::Dump(error) => dump_class(error),
             Error::Restore(error) => restore_class(error),
+            Error::Verify(error) => verify_class(error),
             Error::Script(error) => script_class(error),
         }
     }
@@ -99,6 +103,7 @@ impl Error {
     pub fn object(&self) -> Option<&str> {
         match self {
             Error::Restore(error) => restored_object(error),
+            Error::Verify(error) => verified_object(error),
             Error::Dump(
                 dump::Error::Table { table, .. }
                 | dump::Error::Stream { table, .. }
@@ -117,6 +122,7 @@ impl Error {
                 | dump::Error::Catalog(catalog::Error::Server(error)),
             ) => Some(error),
             Error::Restore(error) => server_of_restore(error),
+            Error::Verify(error) => server_of_verify(error),
             _ => None,
         }
     }
@@ -129,10 +135,18 @@ fn restored_object(error: &restore::Error) -> Option<&str> {
         }
         restore::Error::Statement { object, .. } => Some(object),
         restore::Error::Load { table, .. }
-        | restore::Error::ReadBack { table, .. }
         | restore::Error::RowCount { table, .. }
-        | restore::Error::InfiniteIntervals { table }
         | restore::Error::Different { table, .. } => Some(table),
+        restore::Error::ReadBack(error) => verified_object(error),
+        _ => None,
+    }
+}
+
+fn verified_object(error: &verify::Error) -> Option<&str> {
+    match error {
+        verify::Error::Table { table, .. }
+        | verify::Error::Unreadable { table, .. }
+        | verify::Error::InfiniteIntervals { table } => Some(table),
         _ => None,
     }
 }
@@ -145,6 +159,14 @@ fn server_of_restore(error: &restore::Error) -> Option<&pg::Error> {
         restore::Error::Server(error)
         | restore::Error::Statement { source: error, .. }
         | restore::Error::Load { source: error, .. } => Some(error),
+        restore::Error::ReadBack(error) => server_of_verify(error),
+        _ => None,
+    }
+}
+
+fn server_of_verify(error: &verify::Error) -> Option<&pg::Error> {
+    match error {
+        verify::Error::Server(error) | verify::Error::Table { source: error, .. } => Some(error),
         _ => None,
     }
 }
@@ -240,12 +262,21 @@ fn restore_class(error: &restore::Error) -> Class {
         restore::Error::Unfinished { cause, .. } | restore::Error::NothingLoaded { cause, .. } => {
             restore_class(cause)
         }
-        restore::Error::ReadBack { .. } | restore::Error::Panicked(_) | restore::Error::RowCount { .. } => {
-            Class::Bug
-        }
+        restore::Error::ReadBack(error) => verify_class(error),
+        restore::Error::Panicked(_) | restore::Error::RowCount { .. } => Class::Bug,
         restore::Error::Different { .. }
-        | restore::Error::InfiniteIntervals { .. }
         | restore::Error::Interrupted
         | restore::Error::InterruptedEarly { .. } => Class::Failed,
+    }
+}
+
+fn verify_class(error: &verify::Error) -> Class {
+    match error {
+        verify::Error::Server(error) | verify::Error::Table { source: error, .. } => server_class(error),
+        verify::Error::Selection(_) => Class::Usage,
+        verify::Error::Archive(error) => archive_class(error),
+        verify::Error::Damaged { .. } => Class::Damaged,
+        verify::Error::Unreadable { .. } | verify::Error::Panicked(_) => Class::Bug,
+        verify::Error::InfiniteIntervals { .. } | verify::Error::Interrupted => Class::Failed,
     }
 }

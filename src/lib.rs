@@ -20,6 +20,8 @@ pub mod script;
 #[cfg(feature = "postgres")]
 pub mod selection;
 pub mod sql;
+#[cfg(feature = "postgres")]
+pub mod verify;
 
 #[cfg(feature = "postgres")]
 pub use error::{Class, Error};

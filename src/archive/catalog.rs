@@ -27,6 +27,9 @@ impl ReadsBack for Catalog {
     }
 }
 
+/// The kind of the entry whose rows are the contents of large objects.
+const LARGE_OBJECT_DATA: &str = "BLOBS";
+
 /// The server and the database.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Source {
@@ -193,6 +196,11 @@ pub struct Column {
 }
 
 impl Table {
+    /// The names of its columns.
+    pub fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
     /// `schema.name`, for messages; not quoted for SQL.
     pub fn label(&self) -> String {
         format!("{}.{}", self.schema, self.name)
@@ -212,9 +220,20 @@ impl Entry {
     pub fn label(&self) -> String {
         format!("{} {}", self.kind, self.qualified_name())
     }
+
+    /// Whether its rows are the contents of large objects: format-spec/large-objects.md
+    pub fn holds_large_objects(&self) -> bool {
+        self.kind == LARGE_OBJECT_DATA
+    }
 }
 
 impl Catalog {
+    /// Whether the rows of a table are the contents of large objects.
+    pub fn holds_large_objects(&self, table: &Table) -> bool {
+        let entry = (table.entry as usize).checked_sub(1).and_then(|place| self.entries.get(place));
+        entry.is_some_and(Entry::holds_large_objects)
+    }
+
     /// The table that a block or an entry refers to; `None` for a number that is not from this catalog.
     pub(super) fn table(&self, number: u32) -> Option<&Table> {
         self.tables.get(usize::try_from(number).ok()?)

@@ -107,7 +107,7 @@ fn split(table: u32, measure: &Measure<'_>, split_above: u64, chunks: &mut Vec<C
 /// The COPY that reads a part of a table. Pages and a condition exclude each other.
 pub fn copy_statement(table: &Table, part: Part) -> String {
     let relation = sql::qualified(&table.schema, &table.name);
-    let columns = table.columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(", ");
+    let columns = sql::idents(table.column_names());
     let source = match (part, &table.condition) {
         (Part::LargeObjects { from, to }, _) => return sql::large_object::copy_out(from, to),
         (Part::Whole, Some(condition)) => format!("(SELECT {columns} FROM ONLY {relation} {condition})"),

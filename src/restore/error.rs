@@ -1,7 +1,7 @@
 //! What can go wrong in a restore.
 
 use crate::archive::check::Damage;
-use crate::{archive, copy_rows, pg, selection};
+use crate::{archive, pg, selection, verify};
 
 /// An error of a restore.
 #[derive(Debug, thiserror::Error)]
@@ -83,13 +83,8 @@ pub enum Error {
         source: pg::Error,
     },
     /// The rows of a table could not be read back.
-    #[error("reading table {table} back: {source}")]
-    ReadBack {
-        /// Schema and name.
-        table: String,
-        /// What is wrong with what the server sent.
-        source: copy_rows::Error,
-    },
+    #[error(transparent)]
+    ReadBack(#[from] verify::Error),
     /// What was loaded is not what the archive holds.
     #[error(
         "table {table} does not hold what the archive holds: {rows} rows with digest {digest}, expected {expected_rows} rows \
@@ -106,15 +101,6 @@ pub enum Error {
         expected_rows: u64,
         /// Digest of the rows in the archive.
         expected_digest: String,
-    },
-    /// Rows hold what an older server takes for something else.
-    #[error(
-        "table {table} holds infinite intervals, which PostgreSQL knows since 17 and this server takes for finite ones: restore into \
-         a server of version 17 or newer, or leave the table out (--exclude-table)"
-    )]
-    InfiniteIntervals {
-        /// Schema and name.
-        table: String,
     },
     /// A row is no piece of a large object: its fields are not OID, offset and bytes.
     #[error(

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Error, Shared};
-use crate::archive::{Archive, BlockDecoder, Table};
+use crate::archive::{self, Archive, BlockDecoder, Table};
 use crate::copy_rows;
 use crate::pg::Session;
 use crate::progress::Event;
@@ -34,7 +34,7 @@ pub async fn load(
 
 /// Writes rows.
 pub async fn write(session: &Session, table: &Table, rows: &[u8]) -> Result<(), Error> {
-    let unreadable = |source| Error::ReadBack { table: table.label(), source };
+    let unreadable = |source| archive::Error::Rows { table: table.label(), source };
     let mut fields = copy_rows::fields(table.transfer.format(), table.columns.len(), rows);
     let mut batch = Batch::default();
     while let Some(row) = fields.next_row().map_err(unreadable)? {

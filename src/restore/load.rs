@@ -2,25 +2,14 @@
 
 use std::ops::Range;
 
-use super::plan::holds_large_objects;
 use super::{Error, Shared, large_object};
 use crate::archive::{Archive, BlockDecoder, Digest, Index, Table, Transfer};
-use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER, RowSplitter};
+use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER};
+use crate::pg::Session;
 use crate::pg::copy::CopyIn;
-use crate::pg::{self, Session};
 use crate::progress::Event;
 use crate::sql;
-
-/// Rows read back are counted in pieces of about this size.
-const READ_BACK_BYTES: usize = 1 << 20;
-
-/// The intervals infinity and -infinity in a COPY BINARY since PostgreSQL 17. Before, they are many months, days and
-/// microseconds.
-const INFINITE_INTERVALS: [[u8; 16]; 2] = [
-    [0x7f, 255, 255, 255, 255, 255, 255, 255, 0x7f, 255, 255, 255, 0x7f, 255, 255, 255],
-    [0x80, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0x80, 0, 0, 0],
-];
-const KNOWS_INFINITE_INTERVALS: u32 = 17;
+use crate::verify::{self, Found};
 
 /// Loads blocks of a table with one COPY; contents of large objects otherwise. `freeze`: the table is emptied first, in the same
 /// transaction, so that the server can write frozen rows.
@@ -33,7 +22,7 @@ pub async fn load(
     freeze: bool,
 ) -> Result<(), Error> {
     let table = &shared.catalog.tables[number as usize];
-    if holds_large_objects(&shared.catalog, table) {
+    if shared.catalog.holds_large_objects(table) {
         return large_object::load(shared, archive, session, number, blocks).await;
     }
     let failed = |source| Error::Load { table: table.label(), source };
@@ -105,33 +94,14 @@ impl<'a> Copy<'a> {
 fn copy_in_statement(table: &Table, freeze: bool) -> String {
     let (schema, name) =
         table.root.as_ref().map_or((&table.schema, &table.name), |(schema, name)| (schema, name));
-    let columns = columns(table);
+    let columns = sql::idents(table.column_names());
     let columns = if columns.is_empty() { String::new() } else { format!(" ({columns})") };
     let freeze = if freeze { ", FREEZE" } else { "" };
-    format!("COPY {}{columns} FROM STDIN (FORMAT {}{freeze})", sql::qualified(schema, name), format(table))
-}
-
-/// Reads back what [`copy_in_statement`] has loaded.
-fn copy_out_statement(table: &Table) -> String {
-    let (columns, relation) = (columns(table), sql::qualified(&table.schema, &table.name));
-    let source = match (&table.root, &table.condition) {
-        (Some((schema, name)), _) => format!("(SELECT {columns} FROM {})", sql::qualified(schema, name)),
-        (None, Some(condition)) => format!("(SELECT {columns} FROM ONLY {relation} {condition})"),
-        (None, None) if columns.is_empty() => relation,
-        (None, None) => format!("{relation} ({columns})"),
-    };
-    format!("COPY {source} TO STDOUT (FORMAT {})", format(table))
-}
-
-fn columns(table: &Table) -> String {
-    table.columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(", ")
-}
-
-fn format(table: &Table) -> &'static str {
-    match table.transfer {
-        Transfer::Binary => "binary",
-        Transfer::Text => "text",
-    }
+    format!(
+        "COPY {}{columns} FROM STDIN (FORMAT {}{freeze})",
+        sql::qualified(schema, name),
+        table.transfer.format().name()
+    )
 }
 
 /// Reads a table back and compares rows and digest with the archive. `others` are loaded through the same root, and read with it.
@@ -150,41 +120,7 @@ pub async fn verify(
         expected_rows += index.rows;
         expected.merge(index.digest);
     }
-    let mut splitter = RowSplitter::new(table.transfer.format());
-    let mut rows = 0;
-    let mut digest = Digest::default();
-    let unreadable = |source| Error::ReadBack { table: table.label(), source };
-    let misreads_intervals = shared.catalog.source.server_version_num >= KNOWS_INFINITE_INTERVALS * 10_000
-        && session.version().major() < KNOWS_INFINITE_INTERVALS
-        && table.transfer == Transfer::Binary;
-    let mut add = |bytes: &[u8]| {
-        // Wherever in a row they are, in arrays or composites.
-        if misreads_intervals
-            && bytes.windows(16).any(|window| INFINITE_INTERVALS.iter().any(|infinite| infinite == window))
-        {
-            return Err(Error::InfiniteIntervals { table: table.label() });
-        }
-        rows += digest.add_rows(table, bytes)?;
-        Ok(())
-    };
-    let statement = if holds_large_objects(&shared.catalog, table) {
-        sql::large_object::copy_out(0, None)
-    } else {
-        copy_out_statement(table)
-    };
-    let read = pg::copy::copy_out(session, &statement, |bytes| {
-        splitter.push(bytes).map_err(unreadable)?;
-        if splitter.ready() >= READ_BACK_BYTES {
-            add(&splitter.take().bytes)?;
-        }
-        Ok(())
-    });
-    read.await.map_err(|error| match error {
-        Error::Server(source) => Error::Load { table: table.label(), source },
-        other => other,
-    })?;
-    add(&splitter.take().bytes)?;
-    splitter.finish().map_err(unreadable)?;
+    let Found { rows, digest } = verify::read(session, &shared.catalog, table, &mut |_| ()).await?;
     if (rows, digest) != (expected_rows, expected) {
         return Err(Error::Different {
             table: table.label(),

@@ -18,7 +18,6 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -28,12 +27,12 @@ use tokio::task::JoinSet;
 pub use error::Error;
 pub use options::{Blocks, RestoreOptions};
 
-use crate::archive::check::{self, Depth};
-use crate::archive::{Archive, Catalog, Entry, Index, SequentialReader, Table, TableIndex};
+use crate::archive::{Archive, Catalog, Entry, Index, SequentialReader, TableIndex};
 use crate::pg::{self, CancelHandle, ConnectConfig, Purpose, Session};
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Options, references};
 use crate::sql;
+use crate::verify;
 use globals::Made;
 use pipe::Pipe;
 use plan::{Action, References, Rows, Task};
@@ -264,7 +263,7 @@ async fn check(
     };
     let mut choice = options.selection.choose(&catalog)?;
     let outside = globals::take(&catalog, &mut choice, options);
-    let catalog = with_selected_roots(catalog, &choice);
+    let catalog = choice.with_selected_roots(catalog);
     step("checking the target");
     let from_pipe = matches!(source, Source::Pipe(_));
     let session = connect(config, cancels).await?;
@@ -288,13 +287,10 @@ async fn check(
 }
 
 async fn check_file(archive: &Arc<Archive>) -> Result<(), Error> {
-    let archive = Arc::clone(archive);
-    let checked = tokio::task::spawn_blocking(move || {
-        let threads = available_parallelism().map_or(1, usize::from);
-        check::check(&archive, Depth::Full, threads, &mut |_, _| ())
-    });
-    let damages = checked.await.map_err(|_| Error::Panicked("checking the archive"))?.err();
-    damages.map_or(Ok(()), |damages| Err(Error::damaged(damages)))
+    verify::check_archive(archive).await.map_err(|error| match error {
+        verify::Error::Damaged { damages } => Error::Damaged { damages },
+        error => Error::ReadBack(error),
+    })
 }
 
 async fn restore(
@@ -353,24 +349,6 @@ async fn restore(
     session.batch("SET synchronous_commit = on").await?;
     session.batch("SELECT pg_catalog.pg_logical_emit_message(true, 'pgsnap', 'restored')").await?;
     Ok(index)
-}
-
-/// A table whose root is not selected is loaded by itself.
-fn with_selected_roots(catalog: Arc<Catalog>, choice: &Choice) -> Arc<Catalog> {
-    let tables = catalog.entries.iter().enumerate().filter(|(_, entry)| entry.kind == "TABLE");
-    let unselected: BTreeSet<(String, String)> = tables
-        .filter(|(place, _)| !choice.selects(*place))
-        .filter_map(|(_, entry)| Some((entry.schema.clone()?, entry.name.clone())))
-        .collect();
-    let is_root = |table: &Table| table.root.as_ref().is_some_and(|root| unselected.contains(root));
-    if !catalog.tables.iter().any(is_root) {
-        return catalog;
-    }
-    let mut catalog = Catalog::clone(&catalog);
-    for table in &mut catalog.tables {
-        table.root.take_if(|root| unselected.contains(root));
-    }
-    Arc::new(catalog)
 }
 
 /// Executes entries in order. The server answers in order too, so that an error is that of the first entry that failed; by then

@@ -14,7 +14,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::load::Copy;
-use super::plan::holds_large_objects;
 use super::{Error, Shared, large_object};
 use crate::archive::{ArchiveId, ArrivedBlock, BlockDecoder, BlockInfo, Contents, Index, SequentialReader};
 use crate::pg::Session;
@@ -119,7 +118,7 @@ impl Worker {
             let number = block.info.table;
             let table = &catalog.tables[number as usize];
             let is_wanted = shared.loads(number);
-            let mut copy = match is_wanted && !holds_large_objects(catalog, table) {
+            let mut copy = match is_wanted && !catalog.holds_large_objects(table) {
                 true => Some(Copy::start(session, table, false).await?),
                 false => None,
             };

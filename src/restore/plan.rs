@@ -27,9 +27,6 @@ const ROW_SECURITY: &str = "ROW SECURITY";
 /// The kind that makes a large object, without its contents.
 const LARGE_OBJECT: &str = "BLOB METADATA";
 
-/// The kind whose rows are the contents of large objects.
-const LARGE_OBJECT_DATA: &str = "BLOBS";
-
 /// Something one worker does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -103,12 +100,6 @@ fn is_definition(entry: &Entry) -> bool {
 /// Whether an entry makes a large object.
 pub fn is_large_object(entry: &Entry) -> bool {
     entry.section == Section::Data && entry.table.is_none() && entry.kind == LARGE_OBJECT
-}
-
-/// Whether the rows of a table are contents of large objects.
-pub fn holds_large_objects(catalog: &Catalog, table: &Table) -> bool {
-    let entry = (table.entry as usize).checked_sub(1).and_then(|place| catalog.entries.get(place));
-    entry.is_some_and(|entry| entry.kind == LARGE_OBJECT_DATA)
 }
 
 /// Makes the plan for the other entries that `wanted` lets through. `references` are those of the tables that may have their
@@ -236,7 +227,7 @@ impl Builder<'_> {
     fn add_loads(&mut self, place: usize, entry: &Entry, table: u32) -> Vec<usize> {
         let index = &self.index.tables[table as usize];
         let Table { root, condition, .. } = &self.catalog.tables[table as usize];
-        let are_large_objects = entry.kind == LARGE_OBJECT_DATA;
+        let are_large_objects = entry.holds_large_objects();
         let part_bytes = if are_large_objects { LARGE_OBJECT_PART_BYTES } else { LOAD_PART_BYTES };
         let after = self.after(entry);
         let own: Vec<usize> = relations(self.catalog, entry).collect();
@@ -449,10 +440,10 @@ mod tests {
         let (mut catalog, index) = example(LARGE_OBJECT_PART_BYTES * 3);
         catalog.entries[0].kind = LARGE_OBJECT.to_owned();
         catalog.entries[0].section = Section::Data;
-        catalog.entries[1].kind = LARGE_OBJECT_DATA.to_owned();
+        catalog.entries[1].kind = "BLOBS".to_owned();
         catalog.entries.truncate(2);
         assert_eq!(definitions(&catalog, |_| true), [0]);
-        assert!(holds_large_objects(&catalog, &catalog.tables[0]));
+        assert!(catalog.holds_large_objects(&catalog.tables[0]));
         for (jobs, parts) in [(1, 1), (4, 3)] {
             let plan = plan(&catalog, &index, Rows::InArchive { jobs }, true, &References::new(), |_| true);
             let (verify, loads) = plan.tasks.split_last().unwrap();

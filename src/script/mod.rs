@@ -14,9 +14,6 @@ use values::Type;
 /// Entries that call functions which came with PostgreSQL 18.
 const STATISTICS_DATA: &str = "STATISTICS DATA";
 
-/// The entry with the contents of large objects.
-const LARGE_OBJECT_DATA: &str = "BLOBS";
-
 /// What a script needs before its first statement: that nothing of the session changes what the statements mean.
 const SETTINGS: &str = "\\set ON_ERROR_STOP on
 SET statement_timeout = 0;
@@ -202,9 +199,7 @@ impl<'a> Script<'a> {
         }
         let table = entry.table.map(|number| (number, self.archive.table(number)));
         match table {
-            Some((number, Some(table))) if entry.kind == LARGE_OBJECT_DATA => {
-                self.large_objects(number, table)
-            }
+            Some((number, Some(table))) if entry.holds_large_objects() => self.large_objects(number, table),
             Some((number, Some(table))) => self.rows(number, table),
             _ => Ok(()),
         }
@@ -240,8 +235,7 @@ impl<'a> Script<'a> {
         };
         let (schema, name) =
             table.root.as_ref().map_or((&table.schema, &table.name), |(schema, name)| (schema, name));
-        let columns =
-            table.columns.iter().map(|column| sql::ident(&column.name)).collect::<Vec<_>>().join(", ");
+        let columns = sql::idents(table.column_names());
         let columns = if columns.is_empty() { columns } else { format!(" ({columns})") };
         let relation = sql::qualified(schema, name);
         self.statement(&format!("COPY {relation}{columns} FROM stdin{encoding}"), || table.label())?;

@@ -20,8 +20,9 @@ pub use load_order::references;
 pub use roles::names_role;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::archive::{Catalog, Entry, Pass, Section};
+use crate::archive::{Catalog, Entry, Pass, Section, Table};
 use crate::sql;
 use belongs::{Belongs, Owners, dependencies, is_relation};
 use pattern::{Of, Pattern};
@@ -379,7 +380,7 @@ fn search_path(catalog: &Catalog) -> Vec<String> {
 }
 
 /// Whether the archive is itself a part of its database.
-fn of_partial_dump(catalog: &Catalog) -> bool {
+pub fn of_partial_dump(catalog: &Catalog) -> bool {
     let mut selections = catalog.source.settings.iter().filter(|(name, _)| name == SELECTION);
     let includes = |word: &str| word.starts_with("--") && !word.starts_with("--no-");
     selections.any(|(_, value)| value.split(' ').any(includes))
@@ -451,6 +452,22 @@ impl Choice {
                 false
             }
         }
+    }
+
+    /// The catalog in which a table whose root is not selected is loaded, and read, by itself.
+    pub fn with_selected_roots(&self, mut catalog: Arc<Catalog>) -> Arc<Catalog> {
+        let tables = catalog.entries.iter().enumerate().filter(|(_, entry)| entry.kind == "TABLE");
+        let unselected: BTreeSet<(String, String)> = tables
+            .filter(|(place, _)| !self.selects(*place))
+            .filter_map(|(_, entry)| Some((entry.schema.clone()?, entry.name.clone())))
+            .collect();
+        let is_root = |table: &Table| table.root.as_ref().is_some_and(|root| unselected.contains(root));
+        if catalog.tables.iter().any(is_root) {
+            for table in &mut Arc::make_mut(&mut catalog).tables {
+                table.root.take_if(|root| unselected.contains(root));
+            }
+        }
+        catalog
     }
 
     /// What the wanted entries need and what is not wanted itself: pairs of places, of the need and of the entry that needs it.

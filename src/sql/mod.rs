@@ -26,6 +26,11 @@ pub fn literal(text: &str) -> String {
     if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
+/// Names of columns as a list.
+pub fn idents<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(ident).collect::<Vec<_>>().join(", ")
+}
+
 /// The identifiers of a list such as a search_path: `"$user", public`. What is wrong at the end of the list is left out.
 pub fn identifiers(list: &str) -> Vec<String> {
     let mut names = Vec::new();

@@ -36,6 +36,8 @@ pub enum Command {
     Restore(Restore),
     /// Tell whether an archive is intact, and what is in it
     Inspect(Inspect),
+    /// Compare the rows of an archive with those of a live database, table by table
+    Verify(Verify),
 }
 
 #[derive(Debug, Args)]
@@ -130,10 +132,29 @@ pub struct Inspect {
     pub selection: Selection,
 }
 
-/// What of a database or an archive it is about; without any of these, all of it.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The archive
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: PathBuf,
+    /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Give up when a table lock is not granted within this time
+    #[arg(long, value_name = "TIMEOUT", value_parser = parse_duration, default_value = "30s")]
+    pub lock_wait_timeout: Duration,
+    #[command(flatten)]
+    pub patterns: Patterns,
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Which tables it is about; without any of these, all.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
-pub struct Selection {
+pub struct Patterns {
     /// Schemas that match, and nothing that is in no schema
     #[arg(short = 'n', long = "schema", value_name = "PATTERN")]
     schemas: Vec<String>,
@@ -155,6 +176,20 @@ pub struct Selection {
     /// Not these extensions
     #[arg(long = "exclude-extension", value_name = "PATTERN")]
     exclude_extensions: Vec<String>,
+    /// Take patterns from a file as pg_dump reads them, `include table app.*` a line; - is stdin
+    #[arg(long = "filter", value_name = "FILE")]
+    filters: Vec<PathBuf>,
+    /// No large objects
+    #[arg(short = 'B', long, alias = "no-blobs")]
+    no_large_objects: bool,
+}
+
+/// What of a database or an archive it is about; without any of these, all of it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct Selection {
+    #[command(flatten)]
+    patterns: Patterns,
     /// Definitions without rows
     #[arg(short = 's', long)]
     schema_only: bool,
@@ -164,9 +199,6 @@ pub struct Selection {
     /// Only this section
     #[arg(long = "section", value_enum, value_name = "SECTION")]
     sections: Vec<Section>,
-    /// Take patterns from a file as pg_dump reads them, `include table app.*` a line; - is stdin
-    #[arg(long = "filter", value_name = "FILE")]
-    filters: Vec<PathBuf>,
     /// No owners: everything belongs to the role that restores
     #[arg(short = 'O', long)]
     no_owner: bool,
@@ -188,9 +220,6 @@ pub struct Selection {
     /// No tablespaces: everything goes into the default one
     #[arg(long)]
     no_tablespaces: bool,
-    /// No large objects
-    #[arg(short = 'B', long, alias = "no-blobs")]
-    no_large_objects: bool,
     /// No planner statistics
     #[arg(long)]
     no_statistics: bool,
@@ -207,19 +236,13 @@ enum Section {
     PostData,
 }
 
-impl Selection {
-    /// Whether it asks for what is on stdin.
-    pub fn reads_stdin(&self) -> bool {
-        self.filters.iter().any(|file| file.as_os_str() == STANDARD_STREAM)
-    }
-
+impl Patterns {
     /// What was asked for, with the rules of the filter files.
     pub fn read(&self) -> Result<selection::Selection, Error> {
-        let section = |section: &Section| match section {
-            Section::PreData => archive::Section::PreData,
-            Section::Data => archive::Section::Data,
-            Section::PostData => archive::Section::PostData,
-        };
+        Ok(selection::Selection::new(self.options()?)?)
+    }
+
+    fn options(&self) -> Result<Options, Error> {
         let mut options = Options {
             schemas: self.schemas.clone(),
             exclude_schemas: self.exclude_schemas.clone(),
@@ -228,18 +251,8 @@ impl Selection {
             exclude_table_data: self.exclude_table_data.clone(),
             extensions: self.extensions.clone(),
             exclude_extensions: self.exclude_extensions.clone(),
-            schema_only: self.schema_only,
-            data_only: self.data_only,
-            sections: self.sections.iter().map(section).collect(),
-            no_owner: self.no_owner,
-            no_privileges: self.no_privileges,
-            no_comments: self.no_comments,
-            no_publications: self.no_publications,
-            no_subscriptions: self.no_subscriptions,
-            no_security_labels: self.no_security_labels,
-            no_tablespaces: self.no_tablespaces,
             no_large_objects: self.no_large_objects,
-            no_statistics: self.no_statistics,
+            ..Options::default()
         };
         for file in &self.filters {
             let name = file.display().to_string();
@@ -251,7 +264,37 @@ impl Selection {
             let unreadable = |error| pg::Error::Usage(format!("cannot read the filter file {name}: {error}"));
             options.add_filter(&name, &text.map_err(unreadable)?)?;
         }
-        Ok(selection::Selection::new(options)?)
+        Ok(options)
+    }
+}
+
+impl Selection {
+    /// Whether it asks for what is on stdin.
+    pub fn reads_stdin(&self) -> bool {
+        self.patterns.filters.iter().any(|file| file.as_os_str() == STANDARD_STREAM)
+    }
+
+    /// What was asked for, with the rules of the filter files.
+    pub fn read(&self) -> Result<selection::Selection, Error> {
+        let section = |section: &Section| match section {
+            Section::PreData => archive::Section::PreData,
+            Section::Data => archive::Section::Data,
+            Section::PostData => archive::Section::PostData,
+        };
+        Ok(selection::Selection::new(Options {
+            schema_only: self.schema_only,
+            data_only: self.data_only,
+            sections: self.sections.iter().map(section).collect(),
+            no_owner: self.no_owner,
+            no_privileges: self.no_privileges,
+            no_comments: self.no_comments,
+            no_publications: self.no_publications,
+            no_subscriptions: self.no_subscriptions,
+            no_security_labels: self.no_security_labels,
+            no_tablespaces: self.no_tablespaces,
+            no_statistics: self.no_statistics,
+            ..self.patterns.options()?
+        })?)
     }
 }
 

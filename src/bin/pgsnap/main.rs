@@ -5,6 +5,7 @@ mod inspect;
 mod report;
 mod summary;
 mod text;
+mod verify;
 
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
@@ -46,11 +47,13 @@ fn main() -> ExitCode {
     let as_json = match &cli.command {
         Command::Dump(Dump { output, .. }) | Command::Restore(Restore { output, .. }) => output.json,
         Command::Inspect(inspect) => inspect.json,
+        Command::Verify(verify) => verify.output.json,
     };
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
         Command::Dump(args) => run_dump(args),
         Command::Restore(args) => run_restore(args),
         Command::Inspect(args) => run_inspect(&args),
+        Command::Verify(args) => verify::run(args),
     }));
     let code = match done {
         Ok(Ok(code)) => code,

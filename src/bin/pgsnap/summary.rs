@@ -121,7 +121,8 @@ fn counts(objects: usize, tables: usize, rows: u64) -> String {
     format!("{objects} objects, {} tables, {} rows", text::count(tables as u64), text::count(rows))
 }
 
-fn pace(bytes: u64, elapsed: Duration) -> String {
+/// Seconds and bytes per second.
+pub fn pace(bytes: u64, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64();
     format!("{seconds:.1} s, {}/s", text::bytes((bytes as f64 / seconds.max(0.001)) as u64))
 }
