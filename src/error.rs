@@ -1,6 +1,6 @@
 //! One enum over the layers' errors, and what each means for whoever called the program.
 
-use crate::{archive, catalog, dump, pg, restore, script, selection, verify};
+use crate::{archive, catalog, drill, dump, pg, restore, script, selection, verify};
 
 /// Any error of the library.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum Error {
     /// An archive and a database could not be compared.
     #[error(transparent)]
     Verify(#[from] verify::Error),
+    /// A drill failed.
+    #[error(transparent)]
+    Drill(#[from] drill::Error),
     /// A script could not be written.
     #[error(transparent)]
     Script(#[from] script::Error),
@@ -90,6 +93,7 @@ impl Error {
             Error::Dump(error) => dump_class(error),
             Error::Restore(error) => restore_class(error),
             Error::Verify(error) => verify_class(error),
+            Error::Drill(error) => drill_class(error),
             Error::Script(error) => script_class(error),
         }
     }
@@ -103,7 +107,8 @@ impl Error {
     pub fn object(&self) -> Option<&str> {
         match self {
             Error::Restore(error) => restored_object(error),
-            Error::Verify(error) => verified_object(error),
+            Error::Verify(error) | Error::Drill(drill::Error::Verify(error)) => verified_object(error),
+            Error::Drill(drill::Error::Restore(error)) => restored_object(error),
             Error::Dump(
                 dump::Error::Table { table, .. }
                 | dump::Error::Stream { table, .. }
@@ -122,7 +127,11 @@ impl Error {
                 | dump::Error::Catalog(catalog::Error::Server(error)),
             ) => Some(error),
             Error::Restore(error) => server_of_restore(error),
-            Error::Verify(error) => server_of_verify(error),
+            Error::Verify(error) | Error::Drill(drill::Error::Verify(error)) => server_of_verify(error),
+            Error::Drill(drill::Error::Restore(error)) => server_of_restore(error),
+            Error::Drill(drill::Error::Server(error) | drill::Error::NotDropped { source: error, .. }) => {
+                Some(error)
+            }
             _ => None,
         }
     }
@@ -278,5 +287,16 @@ fn verify_class(error: &verify::Error) -> Class {
         verify::Error::Damaged { .. } => Class::Damaged,
         verify::Error::Unreadable { .. } | verify::Error::Panicked(_) => Class::Bug,
         verify::Error::InfiniteIntervals { .. } | verify::Error::Interrupted => Class::Failed,
+    }
+}
+
+fn drill_class(error: &drill::Error) -> Class {
+    match error {
+        drill::Error::Server(error) => server_class(error),
+        drill::Error::Archive(error) => archive_class(error),
+        drill::Error::Restore(error) => restore_class(error),
+        drill::Error::Verify(error) => verify_class(error),
+        drill::Error::Panicked(_) => Class::Bug,
+        drill::Error::NotDropped { .. } | drill::Error::Interrupted => Class::Failed,
     }
 }

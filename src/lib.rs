@@ -7,6 +7,8 @@ pub mod archive;
 pub mod catalog;
 pub mod copy_rows;
 #[cfg(feature = "postgres")]
+pub mod drill;
+#[cfg(feature = "postgres")]
 pub mod dump;
 #[cfg(feature = "postgres")]
 mod error;

@@ -12,10 +12,12 @@ use tempfile::TempDir;
 mod memory_db;
 mod support;
 
+type Test = (&'static str, fn(&Server) -> TestResult);
+
 fn main() {
-    let every: [(&str, fn(&Server) -> TestResult); 2] =
+    let every: [Test; 2] =
         [("one_change_is_found", one_change), ("restored_elsewhere_it_is_equal", restored_elsewhere)];
-    let some: [(&str, fn(&Server) -> TestResult); 5] = [
+    let some: [Test; 5] = [
         ("tables_that_came_and_went", tables_that_came_and_went),
         ("partitions_are_compared_through_their_root", partitions),
         ("a_part_of_the_database", a_part),

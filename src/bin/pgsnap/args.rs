@@ -38,6 +38,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Compare the rows of an archive with those of a live database, table by table
     Verify(Verify),
+    /// Restore an archive into a scratch database, compare and check that, tell the time it took, and drop it
+    Drill(Drill),
 }
 
 #[derive(Debug, Args)]
@@ -145,6 +147,22 @@ pub struct Verify {
     pub lock_wait_timeout: Duration,
     #[command(flatten)]
     pub patterns: Patterns,
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Drill {
+    /// The archive
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: PathBuf,
+    /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub selection: Selection,
     #[command(flatten)]
     pub connection: Connection,
     #[command(flatten)]

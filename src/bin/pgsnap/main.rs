@@ -1,6 +1,7 @@
 //! The program: arguments in, exit code out. Everything it can do is in the library.
 
 mod args;
+mod drill;
 mod inspect;
 mod report;
 mod summary;
@@ -48,12 +49,14 @@ fn main() -> ExitCode {
         Command::Dump(Dump { output, .. }) | Command::Restore(Restore { output, .. }) => output.json,
         Command::Inspect(inspect) => inspect.json,
         Command::Verify(verify) => verify.output.json,
+        Command::Drill(drill) => drill.output.json,
     };
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
         Command::Dump(args) => run_dump(args),
         Command::Restore(args) => run_restore(args),
         Command::Inspect(args) => run_inspect(&args),
         Command::Verify(args) => verify::run(args),
+        Command::Drill(args) => drill::run(args),
     }));
     let code = match done {
         Ok(Ok(code)) => code,

@@ -116,7 +116,8 @@ pub fn damage(damage: &Damage) -> Value {
     })
 }
 
-fn counts(objects: usize, tables: usize, rows: u64) -> String {
+/// `3 objects, 1 tables, 7 rows`
+pub fn counts(objects: usize, tables: usize, rows: u64) -> String {
     let objects = text::count(objects as u64);
     format!("{objects} objects, {} tables, {} rows", text::count(tables as u64), text::count(rows))
 }
