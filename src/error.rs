@@ -229,6 +229,8 @@ fn dump_class(error: &dump::Error) -> Class {
         | dump::Error::Catalog(catalog::Error::Server(error)) => match error {
             // A lost session takes its snapshot with it.
             pg::Error::Lost { .. } => Class::Snapshot,
+            // deadlock_detected: with somebody who changes definitions
+            error if error.sqlstate() == Some("40P01") => Class::Snapshot,
             error => server_class(error),
         },
         dump::Error::Selection(_) => Class::Usage,
@@ -242,7 +244,9 @@ fn dump_class(error: &dump::Error) -> Class {
         | dump::Error::NoRegularFile { .. }
         | dump::Error::LargeObjectsDenied { .. } => Class::Refused,
         dump::Error::Storage { .. } => Class::Storage,
-        dump::Error::SnapshotLost | dump::Error::Renamed { .. } => Class::Snapshot,
+        dump::Error::SnapshotLost | dump::Error::Renamed { .. } | dump::Error::Changing { .. } => {
+            Class::Snapshot
+        }
         dump::Error::Interrupted
         | dump::Error::Threads(_)
         | dump::Error::WriterGone

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use libtest_mimic::Arguments;
 use pgsnap::pg::{
-    ConnectArgs, ConnectConfig, Environment, Error, Purpose, Session, Snapshot, SnapshotOptions, copy,
+    ConnectArgs, ConnectConfig, Environment, Error, Moment, Purpose, Session, Snapshot, SnapshotOptions, copy,
 };
 use support::{Server, TestResult, run, trials};
 
@@ -331,7 +331,8 @@ fn a_snapshot_is_younger_than_its_locks(server: &Server) -> TestResult {
             )
             .await
             .unwrap();
-        let short = SnapshotOptions { lock_wait_timeout: Duration::from_millis(200) };
+        let short =
+            SnapshotOptions { lock_wait_timeout: Duration::from_millis(200), moment: Moment::default() };
         let error = Snapshot::take(&config, &short, None).await.err().unwrap();
         let blocked_by = [changing.pid()];
         assert!(
@@ -342,7 +343,7 @@ fn a_snapshot_is_younger_than_its_locks(server: &Server) -> TestResult {
             tokio::time::sleep(Duration::from_millis(300)).await;
             changing.batch("COMMIT").await.unwrap();
         };
-        let patient = SnapshotOptions { lock_wait_timeout: Duration::from_secs(30) };
+        let patient = SnapshotOptions { lock_wait_timeout: Duration::from_secs(30), ..short };
         let (snapshot, ()) = tokio::join!(Snapshot::take(&config, &patient, None), commit);
         let snapshot = snapshot.unwrap();
         assert_eq!(snapshot.locked().len(), 3);

@@ -53,6 +53,15 @@ pub enum Error {
         /// Rows that the server says it sent.
         sent: u64,
     },
+    /// Definitions were changed while they were read.
+    #[error(
+        "definitions were changed while they were read: {}; run the dump again when that has ended",
+        some(objects)
+    )]
+    Changing {
+        /// What was changed.
+        objects: Vec<String>,
+    },
     /// Another table bears the name now.
     #[error("the schema of table {table} was renamed during the dump; run the dump again")]
     Renamed {
@@ -102,4 +111,32 @@ pub enum Error {
     /// Somebody asked it to stop.
     #[error("interrupted; nothing was published")]
     Interrupted,
+}
+
+/// SQLSTATEs that a statement about the catalog ends with when an object goes away while it is read: deadlock_detected,
+/// internal_error (a lookup failed), undefined_table, undefined_object, undefined_function.
+const RACES: [&str; 5] = ["40P01", "XX000", "42P01", "42704", "42883"];
+
+impl Error {
+    /// Whether reading the catalog may have failed because somebody changed it meanwhile: a definition that is missing then is a
+    /// NULL where none is expected.
+    pub(super) fn may_be_a_race(&self) -> bool {
+        match self {
+            Error::Changing { .. } | Error::Catalog(catalog::Error::Row { .. }) => true,
+            Error::Server(error) | Error::Catalog(catalog::Error::Server(error)) => {
+                error.sqlstate().is_some_and(|state| RACES.contains(&state))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The first few of a list.
+fn some(objects: &[String]) -> String {
+    const FEW: usize = 5;
+    let first = objects.iter().take(FEW).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match objects.len().saturating_sub(FEW) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }

@@ -43,6 +43,8 @@ const BUDGET_PER_JOB: usize = 4 * BLOCK_BYTES;
 const NAMED: usize = 10;
 /// The kinds that take long to read of many tables and that definitions alone do without.
 const OF_ROWS: [&str; 3] = ["TABLE DATA", "SEQUENCE SET", "STATISTICS DATA"];
+/// How often the catalog is read because definitions change meanwhile.
+const TRIES: usize = 3;
 /// The last look at the snapshot may take this long; a session that does not answer is lost.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -128,22 +130,8 @@ async fn write_archive(
     cancels: &Arc<Mutex<Vec<CancelHandle>>>,
 ) -> Result<DumpSummary, Error> {
     let step = |text: &str| monitor.report(Event::Step(text.to_owned()));
-    step("locking tables and taking the snapshot");
     let selection = &options.selection;
-    let wants_table = |table: &Candidate, path: &[String]| {
-        let names: Vec<_> =
-            table.names.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).collect();
-        selection.wants_table(&names, table.extension.as_deref(), path)
-    };
-    let some: Option<&Wanted> = if selection.is_partial() { Some(&wants_table) } else { None };
-    let locking = SnapshotOptions { lock_wait_timeout: options.lock_wait_timeout };
-    let mut snapshot = Snapshot::take(config, &locking, some).await?;
-    locked(cancels).push(snapshot.leader().cancel_handle());
-    step("reading the catalog");
-    let helper = snapshot.join(config).await?;
-    locked(cancels).push(helper.cancel_handle());
-    let inventory = introspect(&snapshot, &helper, options).await?;
-    drop(helper);
+    let (mut snapshot, inventory) = look(config, options, &step, cancels).await?;
     let source = source(&snapshot, &inventory, selection).await?;
     let encoding = snapshot.leader().server_encoding().to_owned();
     snapshot.set_leader_encoding(&encoding).await?;
@@ -221,6 +209,45 @@ async fn write_archive(
         needs_outside,
         uncovered: catalog.source.uncovered.clone(),
     })
+}
+
+/// Takes a snapshot and reads the catalog in it; again, when something was changed that no lock protects.
+async fn look(
+    config: &ConnectConfig,
+    options: &DumpOptions,
+    step: &(dyn Fn(&str) + Sync),
+    cancels: &Mutex<Vec<CancelHandle>>,
+) -> Result<(Snapshot, Inventory), Error> {
+    let selection = &options.selection;
+    let wants_table = |table: &Candidate, path: &[String]| {
+        let names: Vec<_> =
+            table.names.iter().map(|(schema, name)| (schema.as_str(), name.as_str())).collect();
+        selection.wants_table(&names, table.extension.as_deref(), path)
+    };
+    let some: Option<&Wanted> = if selection.is_partial() { Some(&wants_table) } else { None };
+    let locking =
+        SnapshotOptions { lock_wait_timeout: options.lock_wait_timeout, moment: options.moment.clone() };
+    let mut attempt = 1;
+    loop {
+        step("locking tables and taking the snapshot");
+        let snapshot = Snapshot::take(config, &locking, some).await?;
+        locked(cancels).push(snapshot.leader().cancel_handle());
+        step("reading the catalog");
+        let helper = snapshot.join(config).await?;
+        locked(cancels).push(helper.cancel_handle());
+        let read = async {
+            let inventory = introspect(&snapshot, &helper, options).await?;
+            let changed = snapshot.changes(config).await?;
+            if changed.is_empty() { Ok(inventory) } else { Err(Error::Changing { objects: changed }) }
+        };
+        let trouble = match read.await {
+            Ok(inventory) => return Ok((snapshot, inventory)),
+            Err(error) if attempt < TRIES && error.may_be_a_race() => error,
+            Err(error) => return Err(error),
+        };
+        tracing::info!("attempt {attempt} to read the catalog: {trouble}");
+        attempt += 1;
+    }
 }
 
 /// Reads the catalog; where only a part is wanted, without asking for what a role may not be allowed to read in others.

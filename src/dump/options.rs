@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::pg::Moment;
 use crate::selection::Selection;
 
 /// Where an archive goes.
@@ -46,6 +47,8 @@ pub struct DumpOptions {
     pub split_above: u64,
     /// How long to wait for a table lock.
     pub lock_wait_timeout: Duration,
+    /// Which moment is dumped.
+    pub moment: Moment,
     /// What of the database is dumped.
     pub selection: Selection,
     /// Whether the passwords of roles, as the server keeps them, go into the archive.

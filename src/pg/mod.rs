@@ -23,5 +23,5 @@ pub use error::{Error, Result, ServerMessage};
 pub use open::{CancelHandle, cancel_all};
 pub use session::{Session, column};
 pub use settings::Purpose;
-pub use snapshot::{Candidate, Snapshot, SnapshotOptions, Wanted};
+pub use snapshot::{Candidate, Moment, Snapshot, SnapshotOptions, Wanted};
 pub use version::Version;

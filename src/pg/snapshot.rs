@@ -26,6 +26,21 @@ use crate::sql;
 pub struct SnapshotOptions {
     /// How long to wait for the lock on a table. Zero waits forever.
     pub lock_wait_timeout: Duration,
+    /// Which moment it shows.
+    pub moment: Moment,
+}
+
+/// The moment that a snapshot shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Moment {
+    /// That at which the tables have been locked.
+    #[default]
+    Locked,
+    /// The first after it at which no serializable transaction is under way that could make it one that never was
+    /// (SERIALIZABLE READ ONLY DEFERRABLE; not on a standby).
+    Serializable,
+    /// That of a snapshot with this identifier, which another session has exported and holds.
+    Exported(String),
 }
 
 /// A table, for who decides whether it is wanted.
@@ -50,6 +65,8 @@ pub struct Snapshot {
 struct Exported {
     id: String,
     time: i64,
+    /// The oldest transaction that it does not know the end of.
+    oldest: String,
     locked: BTreeSet<u32>,
     search_path: Vec<String>,
 }
@@ -62,10 +79,12 @@ struct Search<'a> {
     wanted: Option<&'a Wanted<'a>>,
     search_path: Vec<String>,
     lock_timeout_ms: u128,
+    moment: &'a Moment,
 }
 
 const EXPORT: &str = "\
     SELECT pg_catalog.pg_export_snapshot() AS id, \
+           pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text AS oldest, \
            (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8 AS time";
 const APPLICATION: &str = "pgsnap";
 /// How long a joined session waits for a lock, in milliseconds.
@@ -107,6 +126,36 @@ const CANDIDATES: &str = "\
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
     ORDER BY c.oid";
+
+/// What definitions are printed from, of the rows of the catalogs that a condition is true for: a version of what is in the row; of
+/// what is only named in others, the name.
+fn definitions(condition: &str) -> String {
+    const OWN: [&str; 7] = [
+        "pg_rewrite",
+        "pg_proc",
+        "pg_constraint",
+        "pg_trigger",
+        "pg_policy",
+        "pg_statistic_ext",
+        "pg_attrdef",
+    ];
+    const NAMED: [(&str, &str); 6] = [
+        ("pg_class", "relnamespace || ' ' || relname"),
+        ("pg_type", "typnamespace || ' ' || typname"),
+        ("pg_operator", "oprnamespace || ' ' || oprname"),
+        ("pg_collation", "collnamespace || ' ' || collname"),
+        ("pg_opclass", "opcnamespace || ' ' || opcname"),
+        ("pg_namespace", "nspname::text"),
+    ];
+    let own = OWN.map(|catalog| (catalog, "xmin::text"));
+    let parts = own.iter().chain(&NAMED).map(|(catalog, version)| {
+        format!(
+            "SELECT 'pg_catalog.{catalog}'::pg_catalog.regclass::pg_catalog.oid AS catalog, oid, {version} AS version \
+             FROM pg_catalog.{catalog} WHERE {condition}"
+        )
+    });
+    parts.collect::<Vec<_>>().join(" UNION ALL ")
+}
 
 /// Where names without a schema are looked for, as the database and the user have it set: this session has an empty path.
 const SEARCH_PATH: &str = "\
@@ -153,12 +202,21 @@ impl Snapshot {
             search_path: search_path(&scout).await?,
             // The server's limit is that of a 32-bit integer.
             lock_timeout_ms: options.lock_wait_timeout.as_millis().min(i32::MAX as u128),
+            moment: &options.moment,
         };
         let mut last = String::new();
         for attempt in 1..=TRIES {
             match search.attempt().await {
                 Ok(exported) => return Ok(Self { exported, leader }),
                 Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Changed(what)) if matches!(options.moment, Moment::Exported(_)) => {
+                    return Err(Error::Snapshot {
+                        what: format!("{what}, or since"),
+                        advice: "the given snapshot is older than a change of a table that it could not show: export it after the \
+                                 change, or dump without --snapshot",
+                        sqlstate: None,
+                    });
+                }
                 Err(Trouble::Changed(what)) => {
                     tracing::info!("snapshot attempt {attempt}: {what}");
                     last = what;
@@ -214,6 +272,45 @@ impl Snapshot {
         self.exported.time
     }
 
+    /// Objects in the snapshot that are no longer what they were in it, by name. Functions of the server that print definitions do so as
+    /// things are now: what they have said of such an object, and of what names it, may be of no moment at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::connect`] and [`Session::query`].
+    pub async fn changes(&self, config: &ConnectConfig) -> Result<Vec<String>> {
+        const WHAT: &str = "looking for changed definitions";
+        let now = Session::connect(config, Purpose::Dump, APPLICATION).await?;
+        let recent = format!(
+            "pg_catalog.age(xmin) BETWEEN 0 AND pg_catalog.age({}::pg_catalog.xid8::pg_catalog.xid)",
+            sql::literal(&self.exported.oldest)
+        );
+        let name = "pg_catalog.pg_describe_object(d.catalog, d.oid, 0)";
+        let statement = format!("SELECT d.*, {name} AS name FROM ({}) d", definitions(&recent));
+        let changed = now.query(WHAT, &statement, &[]).await?;
+        let mut names = BTreeMap::new();
+        let mut oids: Vec<u32> = Vec::new();
+        for row in &changed {
+            let (catalog, oid): (u32, u32) = (column(row, "catalog")?, column(row, "oid")?);
+            let version: String = column(row, "version")?;
+            let name: Option<String> = column(row, "name")?;
+            names.insert((catalog, oid), (version, name));
+            oids.push(oid);
+        }
+        if oids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for row in self.leader.query(WHAT, &definitions("oid = ANY ($1)"), &[&oids]).await? {
+            let version: String = column(&row, "version")?;
+            let id = (column(&row, "catalog")?, column(&row, "oid")?);
+            if let Some((_, name)) = names.get(&id).filter(|(now, _)| *now != version) {
+                found.push(name.clone().unwrap_or_else(|| format!("an object with OID {}", id.1)));
+            }
+        }
+        Ok(found)
+    }
+
     /// Asks the leader whether the locks and the snapshot are still held: a connection that is lost may not be known to be
     /// lost yet.
     ///
@@ -262,13 +359,17 @@ impl Snapshot {
 impl Search<'_> {
     /// One try: lock, take the snapshot, check.
     async fn attempt(&self) -> Result<Exported, Trouble> {
+        let level = match self.moment {
+            Moment::Locked | Moment::Exported(_) => "REPEATABLE READ READ ONLY",
+            Moment::Serializable => "SERIALIZABLE READ ONLY DEFERRABLE",
+        };
         self.leader
-            .batch(&format!(
-                "SET lock_timeout = {}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                self.lock_timeout_ms
-            ))
+            .batch(&format!("SET lock_timeout = {}; BEGIN ISOLATION LEVEL {level}", self.lock_timeout_ms))
             .await?;
         let listed = self.lock_all().await?;
+        if let Moment::Exported(id) = self.moment {
+            self.import(id).await?;
+        }
         let exported = self.leader.query("exporting the snapshot", EXPORT, &[]).await?;
         let malformed_export = || malformed("exporting the snapshot");
         let row = exported.first().ok_or_else(malformed_export)?;
@@ -277,6 +378,7 @@ impl Search<'_> {
             return Err(malformed_export().into());
         }
         let time = row.try_get("time").map_err(|_| malformed_export())?;
+        let oldest = row.try_get("oldest").map_err(|_| malformed_export())?;
         let (seen, mut now) = tokio::try_join!(self.list(self.leader), self.now())?;
         let late: Vec<&Relation> = seen.iter().filter(|relation| !listed.contains(&relation.oid)).collect();
         if !late.is_empty() {
@@ -285,7 +387,20 @@ impl Search<'_> {
             }
             now = self.now().await?;
         }
-        Ok(Exported { id, time, locked: check(seen, &now)?, search_path: self.search_path.clone() })
+        Ok(Exported { id, time, oldest, locked: check(seen, &now)?, search_path: self.search_path.clone() })
+    }
+
+    /// Makes the leader see what a snapshot shows that another session has exported.
+    async fn import(&self, id: &str) -> Result<()> {
+        let statement = format!("SET TRANSACTION SNAPSHOT {}", sql::literal(id));
+        self.leader.batch_as("taking over the given snapshot", &statement).await.map_err(|error| match &error {
+            Error::Server { .. } => Error::Snapshot {
+                what: error.to_string(),
+                advice: "the session that exported it must be in that transaction still, in the same database of the same server",
+                sqlstate: error.sqlstate().map(str::to_owned),
+            },
+            _ => error,
+        })
     }
 
     /// The wanted tables, as the transaction of the asking session sees them.

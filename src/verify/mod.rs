@@ -17,7 +17,7 @@ pub(crate) use read::read;
 use crate::archive::check::{self, Depth};
 use crate::archive::{Archive, Catalog, Index, Table};
 use crate::pg::{
-    self, CancelHandle, Candidate, ConnectConfig, Session, Snapshot, SnapshotOptions, Wanted, column,
+    self, CancelHandle, Candidate, ConnectConfig, Moment, Session, Snapshot, SnapshotOptions, Wanted, column,
 };
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Selection, of_partial_dump};
@@ -210,7 +210,7 @@ async fn compare(
         options.selection.wants_table(&names, table.extension.as_deref(), path)
     };
     let some: Option<&Wanted> = if options.selection.is_partial() { Some(&wants_table) } else { None };
-    let locking = SnapshotOptions { lock_wait_timeout: options.lock_wait_timeout };
+    let locking = SnapshotOptions { lock_wait_timeout: options.lock_wait_timeout, moment: Moment::default() };
     let mut snapshot = Snapshot::take(config, &locking, some).await?;
     locked(cancels).push(snapshot.leader().cancel_handle());
     let live = live(snapshot.leader()).await?;

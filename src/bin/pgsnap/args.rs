@@ -65,6 +65,12 @@ pub struct Dump {
     /// Give up when a table lock is not granted within this time
     #[arg(long, value_name = "TIMEOUT", value_parser = parse_duration, default_value = "30s")]
     pub lock_wait_timeout: Duration,
+    /// Dump what this snapshot shows, which another session has exported (pg_export_snapshot)
+    #[arg(long, value_name = "ID", conflicts_with = "serializable_deferrable")]
+    pub snapshot: Option<String>,
+    /// Wait for a moment that no serializable transaction can make one that never was
+    #[arg(long)]
+    pub serializable_deferrable: bool,
     /// Keep the passwords of roles, as the server keeps them (hashes), in the archive
     #[arg(long)]
     pub role_passwords: bool,

@@ -24,7 +24,7 @@ use pgsnap::archive::check::{Damage, Depth, check};
 use pgsnap::archive::salvage::{self, Salvaged};
 use pgsnap::archive::{self, Archive};
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
-use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
+use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment, Moment};
 use pgsnap::progress::{Event, Monitor};
 use pgsnap::restore::{self, Blocks, Input, RestoreOptions};
 use pgsnap::selection::{Place, Selection, place};
@@ -108,6 +108,11 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
         level: args.compress,
         split_above: args.split_above,
         lock_wait_timeout: args.lock_wait_timeout,
+        moment: match (args.snapshot, args.serializable_deferrable) {
+            (Some(id), _) => Moment::Exported(id),
+            (None, true) => Moment::Serializable,
+            (None, false) => Moment::Locked,
+        },
         role_passwords: args.role_passwords,
     };
     let reporter = Arc::new(Reporter::new(&args.output));
