@@ -63,7 +63,7 @@ fn every_kind_has_a_fixture(server: &Server) -> TestResult {
         let source = server.create_database("fixture");
         source.load(fixture);
         let archive = directory.path().join(number.to_string());
-        dump(&source, &archive, if uncovered(fixture).is_empty() { 0 } else { 4 });
+        dump(&source, &archive, "2", if uncovered(fixture).is_empty() { 0 } else { 4 });
         seen.push_str(&format!("{:#}", entries(&archive)));
     }
     let is_missing = |tag: &&str| !seen.contains(&format!("\"kind\": \"{tag}\""));
@@ -83,30 +83,37 @@ fn round_trip(server: &Server, fixture: &Path) -> TestResult {
     let archive = directory.path().join("a.pgsnap");
     let uncovered = uncovered(fixture);
     if !uncovered.is_empty() {
-        dump(&source, &archive, 4);
+        dump(&source, &archive, "2", 4);
         let mut listed = Archive::open(&archive)?.catalog().source.uncovered.clone();
         listed.sort();
         assert_same("what is not dumped", &uncovered.join("\n"), &listed.join("\n"));
         return Ok(());
     }
-    dump(&source, &archive, 0);
-    let target = server.create_database("object_target");
-    run(pgsnap().args(["restore", "-d", &target.conninfo()]).arg(&archive)).expect_code(0);
-    let (expected, actual) = (source.oracle_dump(&[]), target.oracle_dump(&[]));
-    if rows_move(fixture) {
-        assert_same("lines of pg_dump of source and target", &sorted(&expected), &sorted(&actual));
-    } else {
-        assert_same("pg_dump of source and target", &expected, &actual);
-    }
+    dump(&source, &archive, "4", 0);
+    let expected = source.oracle_dump(&[]);
+    let restore = |archive: &Path, jobs: &str| {
+        let target = server.create_database("object_target");
+        run(pgsnap().args(["restore", "--jobs", jobs, "-d", &target.conninfo()]).arg(archive)).expect_code(0);
+        let actual = target.oracle_dump(&[]);
+        let what = format!("pg_dump of the source and of what {jobs} jobs restored");
+        if rows_move(fixture) {
+            assert_same(&what, &sorted(&expected), &sorted(&actual));
+        } else {
+            assert_same(&what, &expected, &actual);
+        }
+        target
+    };
+    let target = restore(&archive, "4");
 
     // pg_dump does not tell every comment and label.
     assert_same("comments and security labels", &source.psql(SAID), &target.psql(SAID));
 
     // Equal databases give equal dumps: what was restored dumps to the same entries, in the same order.
     let again = directory.path().join("b.pgsnap");
-    dump(&target, &again, 0);
+    dump(&target, &again, "1", 0);
     let made = |archive: &Path| entries_made(archive, server.major >= 18);
     assert_same("entries of both archives", &made(&archive)?, &made(&again)?);
+    drop(restore(&again, "1"));
 
     // What the archive says drops an object does, in the reverse of the restore's order.
     let archive = Archive::open(&archive)?;
@@ -127,8 +134,9 @@ const LEFT: &str = "SELECT oid::regclass::text FROM pg_class WHERE oid >= 16384
                     UNION ALL SELECT oid::regtype::text FROM pg_type WHERE oid >= 16384
                     UNION ALL SELECT oid::text FROM pg_largeobject_metadata";
 
-fn dump(database: &Database, archive: &Path, code: i32) {
-    run(pgsnap().args(["dump", "-d", &database.conninfo(), "-f"]).arg(archive)).expect_code(code);
+fn dump(database: &Database, archive: &Path, jobs: &str, code: i32) {
+    run(pgsnap().args(["dump", "--jobs", jobs, "-d", &database.conninfo(), "-f"]).arg(archive))
+        .expect_code(code);
 }
 
 fn entries(archive: &Path) -> serde_json::Value {

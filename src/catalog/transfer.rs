@@ -236,7 +236,8 @@ fn obstacle(name: &str) -> Option<&'static str> {
         | "regdictionary" | "regcollation" | "regrole" | "regnamespace" | "regdatabase" => {
             Some("are OIDs in binary, which mean something else in another database")
         }
-        "int2vector" | "oidvector" => Some("cannot be read back in binary when they are empty"),
+        // An empty tsquery: 13.23, 17.10 and 18.4 say "malformed tsquery: operand not found", 15.20 takes it.
+        "int2vector" | "oidvector" | "tsquery" => Some("cannot be read back in binary when they are empty"),
         "pg_node_tree"
         | "pg_ndistinct"
         | "pg_dependencies"

@@ -1,3 +1,4 @@
+-- min: 15
 CREATE SCHEMA ext;
 CREATE EXTENSION vector SCHEMA ext;
 CREATE TABLE t (v ext.vector(3), h ext.halfvec(4), s ext.sparsevec(100), many ext.vector[]);
