@@ -341,6 +341,7 @@ async fn restore(
     shared.step("restoring privileges");
     execute_all(shared, &session, &plan.acls).await?;
     shared.step("refreshing materialized views");
+    set_as_in_source(shared, &session).await?;
     // Each may take long: none is sent before the one ahead of it has ended well.
     for place in &plan.last {
         execute(shared, &session, *place).await?;
@@ -349,6 +350,26 @@ async fn restore(
     session.batch("SET synchronous_commit = on").await?;
     session.batch("SELECT pg_catalog.pg_logical_emit_message(true, 'pgsnap', 'restored')").await?;
     Ok(index)
+}
+
+/// Gives the session the settings that the values of materialized views depend on (`made::date` on TimeZone) as the source had
+/// them. What this server does not know stays its own.
+async fn set_as_in_source(shared: &Shared, session: &Session) -> Result<(), Error> {
+    const OF_SOURCE: [&str; 4] = ["TimeZone", "DateStyle", "IntervalStyle", "default_text_search_config"];
+    session.batch("RESET extra_float_digits; RESET bytea_output; RESET xmlbinary; RESET lc_monetary").await?;
+    for name in OF_SOURCE {
+        let Some((_, value)) = shared.catalog.source.settings.iter().find(|(set, _)| set == name) else {
+            continue;
+        };
+        if let Err(error) = session.execute(&format!("SET {name} = {}", sql::literal(value))).await {
+            if session.is_closed() {
+                return Err(error.into());
+            }
+            tracing::warn!("materialized views are refreshed without the source's {name}: {error}");
+            session.batch(&format!("RESET {name}")).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Executes entries in order. The server answers in order too, so that an error is that of the first entry that failed; by then

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::globals;
 use super::target::{Fit, Target};
 use super::{Error, RestoreOptions};
-use crate::archive::{Catalog, Entry, Extension};
+use crate::archive::{Catalog, Entry, Extension, Table};
 use crate::pg::{Session, column};
 use crate::selection::{Choice, Options, names_role};
 use crate::sql;
@@ -64,7 +64,29 @@ pub async fn check(
         missing.extend(missing_tablespaces(session, catalog, options, choice).await?);
     }
     missing.extend(missing_roles(session, catalog, options, choice).await?);
+    if !options.create {
+        warn_of_money(session, catalog, choice).await?;
+    }
     if missing.is_empty() { Ok(()) } else { Err(Error::Preflight { missing }) }
+}
+
+/// An amount of money is a number of the smallest unit, and lc_monetary says how many of these make a whole one.
+async fn warn_of_money(session: &Session, catalog: &Catalog, choice: &Choice) -> Result<(), Error> {
+    let source = catalog.source.settings.iter().find(|(name, _)| name == "lc_monetary");
+    let has_money = |table: &&Table| table.columns.iter().any(|column| column.type_name.starts_with("money"));
+    let tables =
+        catalog.tables.iter().filter(|table| choice.contains(table.entry as usize - 1)).filter(has_money);
+    let (Some((_, source)), Some(table)) = (source, { tables }.next()) else { return Ok(()) };
+    let statement = "SELECT s.reset_val AS here FROM pg_catalog.pg_settings s WHERE s.name = 'lc_monetary' AND s.reset_val <> $1";
+    for row in session.query("compare lc_monetary", statement, &[source]).await? {
+        let here: String = column(&row, "here")?;
+        tracing::warn!(
+            "table {} holds amounts of money: the source shows them with lc_monetary {source}, this database with {here}, \
+             perhaps with another number of decimals (ALTER DATABASE ... SET lc_monetary)",
+            table.label()
+        );
+    }
+    Ok(())
 }
 
 /// The server converts to UTF8; any other encoding may not have every character, and that would show in the middle of the load.
