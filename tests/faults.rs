@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
+use support::own_server::OwnServer;
 use support::{Database, Server, TestResult, pgsnap, run};
 
 mod support;
@@ -467,40 +468,6 @@ fn server_killed_mid_dump(server: &Server) -> TestResult {
 
 fn snapshot_session_killed(server: &Server) -> TestResult {
     killed(server, "query NOT LIKE 'COPY%'")
-}
-
-/// A server that no other test uses.
-struct OwnServer {
-    server: Server,
-    directory: tempfile::TempDir,
-}
-
-impl OwnServer {
-    /// Of the major of `shared`, with this `max_locks_per_transaction`.
-    fn start(shared: &Server, port_base: &str, locks: &str) -> Result<OwnServer, Failed> {
-        let directory = tempfile::Builder::new().prefix("pgsnap-").tempdir_in("/tmp")?;
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
-        let environment = [("PGSNAP_TEST_PORT_BASE", port_base), ("PGSNAP_TEST_LOCKS", locks)];
-        run(servers(directory.path(), "start", shared.major).envs(environment)).expect_code(0);
-        let server = Server::read(directory.path(), shared.major).ok_or("the server does not run")?;
-        Ok(OwnServer { server, directory })
-    }
-
-    fn stop(&self) {
-        run(&mut servers(self.directory.path(), "stop", self.server.major)).expect_code(0);
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        run(&mut servers(self.directory.path(), "stop", self.server.major));
-    }
-}
-
-fn servers(directory: &Path, what: &str, major: u32) -> Command {
-    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers"));
-    command.args([what, &major.to_string()]).env("PGSNAP_TEST_SERVERS", directory);
-    command
 }
 
 /// A server of its own, stopped the hard way while a dump reads from it.

@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Every test program uses its own part.
 #![allow(clippy::expect_used)] // A test fails by panicking.
 
+pub mod own_server;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;

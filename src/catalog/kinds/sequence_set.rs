@@ -19,7 +19,8 @@ const BATCH: usize = 100;
 fn queries(_: Version) -> Vec<Query> {
     let sql = format!(
         "SELECT {RELATION}, x.oid IS NOT NULL AS of_configuration FROM pg_catalog.pg_class c {SCHEMA} {CONFIGURATION}
-          WHERE c.relkind = 'S' AND {OF_USERS} ORDER BY n.nspname, c.relname"
+          WHERE c.relkind = 'S' AND {OF_USERS} AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())
+          ORDER BY n.nspname, c.relname"
     );
     vec![Query { name: "sequence_set", sql }]
 }

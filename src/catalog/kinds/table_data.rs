@@ -22,7 +22,8 @@ pub(super) const CONFIGURATION: &str = "
 
 fn queries(version: Version) -> Vec<Query> {
     let data = format!(
-        "SELECT {RELATION}, COALESCE(m.amname = 'heap', false) AS is_heap, x.condition
+        "SELECT {RELATION}, COALESCE(m.amname = 'heap', false) AS is_heap, x.condition,
+                c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery() AS is_absent
            FROM pg_catalog.pg_class c {SCHEMA}
            LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam {CONFIGURATION}
           WHERE c.relkind = 'r' AND {OF_USERS}
@@ -94,6 +95,13 @@ fn assemble(results: &Results) -> Result<Vec<Draft>, Error> {
     let mut drafts = Vec::new();
     for row in results.rows("table_data") {
         let oid = row.oid("oid")?;
+        if row.bool("is_absent")? {
+            let (schema, name) = (row.text("schema")?, row.text("name")?);
+            tracing::warn!(
+                "a standby does not have the rows of the unlogged table {schema}.{name}: they are not dumped"
+            );
+            continue;
+        }
         let mut draft = part_draft(row, "TABLE DATA", ObjectId::DATA, Section::Data)?;
         let root = roots.get(&oid).and_then(|rows| rows.first());
         let condition = row.opt_text("condition")?.map(str::to_owned);
