@@ -222,8 +222,10 @@ fn truncated_while_waiting(server: &Server) -> TestResult {
         let text = String::from_utf8(pg_dump.wait_with_output()?.stdout)?;
         pg_dumps.push(text.lines().filter(|line| line.parse::<u64>().is_ok()).count());
     }
+    let lost = pg_dumps.iter().filter(|rows| **rows == 0).count();
+    eprintln!("{}: pg_dump lost rows in {lost} of {} runs, pgsnap in none", source.name, pg_dumps.len());
     // What the test is worth: it makes pg_dump lose rows. 1000 or 2000 would be states that were.
-    assert!(pg_dumps.contains(&0), "pg_dump is no longer caught by it: {pg_dumps:?}");
+    assert!(lost > 0, "pg_dump is no longer caught by it: {pg_dumps:?}");
     Ok(())
 }
 

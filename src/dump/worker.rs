@@ -125,9 +125,10 @@ async fn read_chunk(
         blocks,
         rows: 0,
     };
-    let copied = pg::copy::copy_out(session, &statement, |bytes| reading.push(bytes)).await;
+    let check = check_name(session, table, work.oids[chunk.table as usize]);
+    let copied = pg::copy::copy_out_then(session, &statement, |bytes| reading.push(bytes), check).await;
     let untouched = reading.next.sequence == 0;
-    let sent = copied.map_err(|error| match error {
+    let (sent, checked) = copied.map_err(|error| match error {
         Error::Server(source) if untouched && source.sqlstate() == Some(NO_LOCK) => Error::NoLock,
         Error::Server(source) => Error::Table { table: name.clone(), source },
         other => other,
@@ -136,7 +137,7 @@ async fn read_chunk(
     if rows != sent {
         return Err(Error::RowCount { table: name, rows, sent });
     }
-    check_name(session, table, work.oids[chunk.table as usize]).await?;
+    checked?;
     let mut left = locked(&work.left);
     let (chunks, total) = &mut left[chunk.table as usize];
     *chunks -= 1;
@@ -150,11 +151,13 @@ async fn read_chunk(
 /// COPY found the table by its name, and the lock on a table does not keep its schema from being renamed: another table may have
 /// taken its place. What the name means is asked past the snapshot, as COPY does.
 async fn check_name(session: &Session, table: &archive::Table, oid: u32) -> Result<(), Error> {
-    // As bytes: a text would be taken for one in the encoding of the rows.
-    let name = sql::qualified(&table.schema, &table.name).into_bytes();
-    let statement =
-        "SELECT pg_catalog.to_regclass(pg_catalog.convert_from($1, 'UTF8'))::pg_catalog.oid AS oid";
-    let rows = session.query("checking the name of a table", statement, &[&name]).await?;
+    // In ASCII: a text would be taken for one in the encoding of the rows.
+    let name: String =
+        sql::qualified(&table.schema, &table.name).bytes().map(|byte| format!("{byte:02x}")).collect();
+    let statement = format!(
+        "SELECT pg_catalog.to_regclass(pg_catalog.convert_from(pg_catalog.decode('{name}', 'hex'), 'UTF8'))::pg_catalog.oid AS oid"
+    );
+    let rows = session.ask("checking the name of a table", &statement).await?;
     let now: Option<u32> = rows.first().and_then(|row| pg::column(row, "oid").ok());
     if now == Some(oid) { Ok(()) } else { Err(Error::Renamed { table: table.label() }) }
 }

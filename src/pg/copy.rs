@@ -3,8 +3,9 @@
 use std::pin::{Pin, pin};
 
 use bytes::Bytes;
+use futures_util::future::try_join;
 use futures_util::{SinkExt, StreamExt};
-use tokio_postgres::CopyInSink;
+use tokio_postgres::{CopyInSink, Statement};
 
 use super::session::Session;
 use super::{Error, Result};
@@ -26,9 +27,30 @@ const MESSAGE_BYTES: usize = 1 << 20;
 pub async fn copy_out<E: From<Error>>(
     session: &Session,
     sql: &str,
+    sink: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<u64, E> {
+    copy_out_then(session, sql, sink, async {}).await.map(|(count, ())| count)
+}
+
+/// As [`copy_out`], with a statement on the same session that is sent right behind the COPY and costs no round trip of its own:
+/// `then` sends it when it is first polled.
+pub async fn copy_out_then<E: From<Error>, T>(
+    session: &Session,
+    sql: &str,
+    sink: impl FnMut(&[u8]) -> Result<(), E>,
+    then: impl Future<Output = T>,
+) -> Result<(u64, T), E> {
+    let statement = session.prepare_copy(READING, sql).await?;
+    // In this order: the COPY is sent first.
+    try_join(run_copy(session, sql, &statement, sink), async { Ok(then.await) }).await
+}
+
+async fn run_copy<E: From<Error>>(
+    session: &Session,
+    sql: &str,
+    statement: &Statement,
     mut sink: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<u64, E> {
-    let statement = session.prepare_copy(READING, sql).await?;
     let protocol = |cause: &str| Error::Protocol {
         what: READING.to_owned(),
         cause: cause.to_owned(),
@@ -39,7 +61,7 @@ pub async fn copy_out<E: From<Error>>(
         .tap
         .begin()
         .ok_or_else(|| protocol("an earlier COPY on this connection has not come to its end"))?;
-    let rest = match session.link.client.copy_out(&statement).await {
+    let rest = match session.link.client.copy_out(statement).await {
         Ok(rest) => rest,
         Err(error) => {
             rows.refused();

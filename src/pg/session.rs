@@ -103,6 +103,18 @@ impl Session {
         }
     }
 
+    /// The rows of a query without parameters, in one round trip.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn ask(&self, what: &str, sql: &str) -> Result<Vec<Row>> {
+        match self.link.client.query_typed(sql, &[]).await {
+            Ok(rows) => Ok(rows),
+            Err(error) => Err(self.failure(what, Some(sql), error).await),
+        }
+    }
+
     /// The rows of a query one by one, so that they are not in memory all at once.
     ///
     /// # Errors
