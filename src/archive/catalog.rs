@@ -296,3 +296,21 @@ impl Catalog {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::catalog;
+    use super::*;
+
+    #[test]
+    fn the_kind_of_its_entry_tells_what_a_table_holds() {
+        let mut catalog = catalog();
+        let table = catalog.tables[0].clone();
+        assert!(!catalog.holds_large_objects(&table));
+        catalog.entries[table.entry as usize - 1].kind = LARGE_OBJECT_DATA.to_owned();
+        assert!(catalog.holds_large_objects(&table));
+        let of_nobody = |entry| Table { entry, ..table.clone() };
+        assert!(!catalog.holds_large_objects(&of_nobody(0)) && !catalog.holds_large_objects(&of_nobody(99)));
+        assert_eq!(table.column_names().count(), table.columns.len());
+    }
+}
