@@ -4,6 +4,7 @@
 
 mod budget;
 mod convert;
+mod disk;
 mod encode;
 mod error;
 mod options;
@@ -31,6 +32,7 @@ use crate::pg::{self, CancelHandle, Candidate, ConnectConfig, Session, Snapshot,
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Selection};
 use budget::Budget;
+use disk::Disk;
 use encode::EncoderPool;
 use plan::Split;
 use publish::{Unpublished, storage};
@@ -169,7 +171,11 @@ async fn write_archive(
     drop(relations);
     let path = options.output.path();
     let open = || file.try_clone().map_err(storage("open", path));
-    let (writer, blocks) = Writer::start(open()?, path.to_owned(), &header, &catalog)?;
+    let to = match options.output {
+        Output::File(_) => Disk::past_the_cache(open()?),
+        Output::Stdout => Disk::cached(open()?),
+    };
+    let (writer, blocks) = Writer::start(to, path.to_owned(), &header, &catalog)?;
     let jobs = options.jobs.min(chunks.len());
     let work = Arc::new(Work {
         config: config.clone(),

@@ -1,7 +1,6 @@
 //! The one writer: the thread that owns the archive file.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -9,12 +8,12 @@ use tokio::task::JoinHandle;
 
 use super::Error;
 use super::budget::Share;
+use super::disk::Disk;
 use super::publish::storage;
 use crate::archive::{ArchiveWriter, Catalog, EncodedBlock, Header, Stats};
 
 /// Blocks that may wait for the writer, beside the budget of bytes.
 const QUEUE: usize = 64;
-const BUFFER: usize = 1 << 20;
 
 /// What the writer is told.
 pub enum ToWriter {
@@ -31,12 +30,11 @@ impl Writer {
     /// Starts it with header and catalog; it ends when told to finish, or when nobody can tell it any more. The catalog is
     /// packed here, where the memory is that reading it has left free: another thread would take more.
     pub fn start(
-        file: File,
+        to: Disk,
         path: PathBuf,
         header: &Header,
         catalog: &Catalog,
     ) -> Result<(Self, SyncSender<ToWriter>), Error> {
-        let to = BufWriter::with_capacity(BUFFER, file);
         let archive = tokio::task::block_in_place(|| ArchiveWriter::create(to, header, catalog))?;
         let (sender, receiver) = sync_channel(QUEUE);
         let thread = tokio::task::spawn_blocking(move || write(archive, &path, receiver));
@@ -50,7 +48,7 @@ impl Writer {
 }
 
 fn write(
-    mut archive: ArchiveWriter<BufWriter<File>>,
+    mut archive: ArchiveWriter<Disk>,
     path: &Path,
     told: Receiver<ToWriter>,
 ) -> Result<Stats, Error> {

@@ -5,13 +5,14 @@ use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
 use futures_util::SinkExt;
+use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 
 /// What to load.
 pub struct Options {
     /// Rows of `l2_insights`; every 37th has no embedding. The other tables follow in proportion.
     pub rows: u32,
-    /// Embeddings as `vector(1536)` with HNSW and IVFFlat indexes; without, `real[]` and no such index.
+    /// Embeddings as `vector(1536)`, which [`load`] gives HNSW and IVFFlat indexes; without, `real[]` and no such index.
     pub vectors: bool,
 }
 
@@ -23,8 +24,27 @@ const FLUSH_AT: usize = 1 << 20;
 
 /// Loads the memory database into the empty database that `conninfo` names.
 pub async fn load(conninfo: &str, options: &Options) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (client, connection) = tokio_postgres::connect(conninfo, NoTls).await?;
-    let connection = tokio::spawn(connection);
+    load_rows(conninfo, options).await?;
+    if options.vectors {
+        let lists = (options.rows / 1000).max(4);
+        let indexes = format!(
+            "SET maintenance_work_mem = '{INDEX_MEMORY}';
+             CREATE INDEX l2_insights_hnsw ON public.l2_insights
+                 USING hnsw (embedding public.vector_cosine_ops) WITH (m = 16, ef_construction = 64);
+             CREATE INDEX l2_insights_ivfflat ON public.l2_insights
+                 USING ivfflat (embedding public.vector_l2_ops) WITH (lists = {lists}) WHERE embedding IS NOT NULL"
+        );
+        let (client, connection) = connect(conninfo).await?;
+        client.batch_execute(&indexes).await?;
+        drop(client);
+        connection.await??;
+    }
+    Ok(())
+}
+
+/// The same without the indexes of the embeddings, which take most of the time.
+pub async fn load_rows(conninfo: &str, options: &Options) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (client, connection) = connect(conninfo).await?;
     if options.vectors {
         client.batch_execute("CREATE EXTENSION vector WITH SCHEMA public").await?;
     }
@@ -32,22 +52,17 @@ pub async fn load(conninfo: &str, options: &Options) -> Result<(), Box<dyn Error
     copy_insights(&client, options).await?;
     client.batch_execute(&format!("SET memory.rows = {}", options.rows)).await?;
     client.batch_execute(include_str!("rows.sql")).await?;
-    if options.vectors {
-        let lists = (options.rows / 1000).max(4);
-        client
-            .batch_execute(&format!(
-                "SET maintenance_work_mem = '{INDEX_MEMORY}';
-                 CREATE INDEX l2_insights_hnsw ON public.l2_insights
-                     USING hnsw (embedding public.vector_cosine_ops) WITH (m = 16, ef_construction = 64);
-                 CREATE INDEX l2_insights_ivfflat ON public.l2_insights
-                     USING ivfflat (embedding public.vector_l2_ops) WITH (lists = {lists}) WHERE embedding IS NOT NULL"
-            ))
-            .await?;
-    }
     client.batch_execute("ANALYZE").await?;
     drop(client);
     connection.await??;
     Ok(())
+}
+
+async fn connect(
+    conninfo: &str,
+) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>), tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(conninfo, NoTls).await?;
+    Ok((client, tokio::spawn(connection)))
 }
 
 async fn copy_insights(client: &Client, options: &Options) -> Result<(), Box<dyn Error + Send + Sync>> {
