@@ -5,6 +5,12 @@
 /// A tile: a multiple of every width.
 const TILE: usize = 16 << 10;
 
+/// So many values are split at once.
+const VECTOR: usize = 16;
+
+/// So many values are joined at once: halves of them stay in the first cache.
+const JOINED: usize = 1 << 10;
+
 /// The widths that values can be split by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Width {
@@ -37,12 +43,17 @@ macro_rules! by_width {
         fn $split(values: &[u8], planes: &mut [Vec<u8>; 8]) {
             for tile in values.chunks(TILE) {
                 let (groups, _) = tile.as_chunks::<$width>();
-                for (plane, shift) in planes.iter_mut().take($width).zip((0u32..).step_by(8)) {
-                    plane.extend(
-                        groups
-                            .iter()
-                            .map(|group| ($unsigned::from_le_bytes(*group) >> shift).to_le_bytes()[0]),
-                    );
+                let (vectors, rest) = groups.as_chunks::<VECTOR>();
+                for vector in vectors {
+                    let vector = vector.map($unsigned::from_le_bytes);
+                    for (plane, shift) in planes.iter_mut().take($width).zip((0u32..).step_by(8)) {
+                        plane.extend_from_slice(&vector.map(|value| (value >> shift).to_le_bytes()[0]));
+                    }
+                }
+                for group in rest {
+                    for (plane, byte) in planes.iter_mut().zip(group) {
+                        plane.push(*byte);
+                    }
                 }
             }
         }
@@ -83,29 +94,52 @@ pub(super) fn split(width: Width, values: &[u8], planes: &mut [Vec<u8>; 8]) {
     }
 }
 
-/// Fills `values` from the first `width` of `planes`, which have its length together.
+macro_rules! pairs {
+    ($pair:ident, $narrow:ty, $wide:ty) => {
+        /// Each of `wide` becomes one number of `low` with one of `high` above it.
+        fn $pair(low: &[$narrow], high: &[$narrow], wide: &mut [$wide; JOINED]) {
+            for ((wide, low), high) in wide.iter_mut().zip(low).zip(high) {
+                *wide = <$wide>::from(*low) | <$wide>::from(*high) << <$narrow>::BITS;
+            }
+        }
+    };
+}
+
+pairs!(pair_1, u8, u16);
+pairs!(pair_2, u16, u32);
+pairs!(pair_4, u32, u64);
+
+/// Fills `values` from the first `width` of `planes`, which have its length together. Pair by pair: what a loop does with two
+/// numbers becomes instructions for many; with all planes in one loop it would not.
 pub(super) fn join(width: Width, planes: &[&[u8]; 8], values: &mut [u8]) {
-    let [a, b, c, d, e, f, g, h] = planes;
-    match width {
-        Width::Two => {
-            for (group, (a, b)) in values.as_chunks_mut().0.iter_mut().zip(a.iter().zip(*b)) {
-                *group = [*a, *b];
+    let (mut twos, mut fours, mut eights) = ([[0; JOINED]; 4], [[0; JOINED]; 2], [0; JOINED]);
+    let mut tiles = planes.map(|plane| plane.chunks(JOINED));
+    for values in values.chunks_mut(JOINED * usize::from(width.bytes())) {
+        let tile = tiles.each_mut().map(|tiles| tiles.next().unwrap_or_default());
+        for (pair, twos) in tile.as_chunks::<2>().0.iter().zip(&mut twos) {
+            pair_1(pair[0], pair[1], twos);
+        }
+        let [ab, cd, ef, gh] = &twos;
+        let [abcd, efgh] = &mut fours;
+        match width {
+            Width::Two => fill(values, ab.map(u16::to_le_bytes)),
+            Width::Four => {
+                pair_2(ab, cd, abcd);
+                fill(values, abcd.map(u32::to_le_bytes));
+            }
+            Width::Eight => {
+                pair_2(ab, cd, abcd);
+                pair_2(ef, gh, efgh);
+                pair_4(abcd, efgh, &mut eights);
+                fill(values, eights.map(u64::to_le_bytes));
             }
         }
-        Width::Four => {
-            let planes = a.iter().zip(*b).zip(c.iter().zip(*d));
-            for (group, ((a, b), (c, d))) in values.as_chunks_mut().0.iter_mut().zip(planes) {
-                *group = [*a, *b, *c, *d];
-            }
-        }
-        Width::Eight => {
-            let first = a.iter().zip(*b).zip(c.iter().zip(*d));
-            let planes = first.zip(e.iter().zip(*f).zip(g.iter().zip(*h)));
-            let groups = values.as_chunks_mut().0.iter_mut();
-            for (group, (((a, b), (c, d)), ((e, f), (g, h)))) in groups.zip(planes) {
-                *group = [*a, *b, *c, *d, *e, *f, *g, *h];
-            }
-        }
+    }
+}
+
+fn fill<const WIDTH: usize>(values: &mut [u8], groups: [[u8; WIDTH]; JOINED]) {
+    for (value, group) in values.as_chunks_mut().0.iter_mut().zip(groups) {
+        *value = group;
     }
 }
 
