@@ -9,7 +9,7 @@ fn split(format: Format, stream: &[u8], piece: usize) -> Result<Rows, Error> {
     let mut all = Rows::default();
     for piece in stream.chunks(piece) {
         splitter.push(piece)?;
-        let rows = splitter.take();
+        let rows = splitter.take(Vec::new());
         all.bytes.extend(rows.bytes);
         all.count += rows.count;
     }

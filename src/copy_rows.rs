@@ -128,9 +128,9 @@ impl RowSplitter {
         self.buffer.len()
     }
 
-    /// The complete rows so far; what follows them stays.
-    pub fn take(&mut self) -> Rows {
-        let mut rest = Vec::with_capacity(self.buffer.capacity());
+    /// The complete rows so far; what follows them stays, in `rest`, whatever that holds.
+    pub fn take(&mut self, mut rest: Vec<u8>) -> Rows {
+        rest.clear();
         rest.extend_from_slice(self.buffer.get(self.complete..).unwrap_or_default());
         let mut bytes = mem::replace(&mut self.buffer, rest);
         bytes.truncate(self.complete);
@@ -341,7 +341,7 @@ mod tests {
         for piece in stream.chunks(piece) {
             splitter.push(piece)?;
             let ready = splitter.ready();
-            let rows = splitter.take();
+            let rows = splitter.take(Vec::new());
             assert_eq!(rows.bytes.len(), ready);
             all.bytes.extend(rows.bytes);
             all.count += rows.count;

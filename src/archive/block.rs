@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use super::columns::{Columns, Values, max_payload_len, row_overhead};
 use super::digest::RowHasher;
 use super::parse::{Cursor, Fault};
+use super::rows::LONG_ON_AVERAGE;
 use super::stream::{StreamDecoder, StreamEncoder, is_large, reserve};
 use super::{ArchiveId, BlockContent, ColumnFacts, Digest, Error, Table, Transfer, ValueKind};
 use crate::copy_rows::{Row, fields};
@@ -129,16 +130,18 @@ impl BlockEncoder {
         if let Some((header, payload)) = self.encoded.split_first_chunk_mut() {
             *header = info.to_bytes(self.id, payload);
         }
-        let large = is_large(rows.len());
-        if large {
+        if is_large(rows.len()) {
             self.columns.begin(0);
         }
         if !self.decoder.gives(table, &self.encoded, info, rows) {
             return Err(Error::NotReversible { table: table.label() });
         }
-        // Blocks wait for the writer while the next are made: a copy has no more room than it needs.
-        let bytes = if large { std::mem::take(&mut self.encoded) } else { self.encoded.clone() };
-        Ok(EncodedBlock { bytes, info, digest, facts })
+        Ok(EncodedBlock { bytes: std::mem::take(&mut self.encoded), info, digest, facts })
+    }
+
+    /// Gives a buffer for the bytes of the next block, whatever it holds.
+    pub fn reuse(&mut self, buffer: Vec<u8>) {
+        self.encoded = buffer;
     }
 }
 
@@ -161,7 +164,7 @@ impl BlockDecoder {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
         let raw_len = usize::try_from(info.raw_len).unwrap_or(usize::MAX);
         reserve(out, raw_len, BLOCK_HEADER_LEN).map_err(|fault| fault.in_block(&table.label()))?;
-        let written = self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
+        let written = self.columns.write_rows(block, table.transfer, info.raw_len, LONG_ON_AVERAGE, |piece| {
             out.extend_from_slice(piece.bytes());
             Ok::<_, Infallible>(())
         });
@@ -179,7 +182,7 @@ impl BlockDecoder {
         mut write: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<BlockInfo, E> {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
-        self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
+        self.columns.write_rows(block, table.transfer, info.raw_len, u64::MAX, |piece| {
             piece.bytes().chunks(LONGEST_PIECE).try_for_each(&mut write)
         })?;
         Ok(info)
@@ -189,7 +192,7 @@ impl BlockDecoder {
     pub(super) fn examine(&mut self, table: &Table, block: &[u8]) -> Result<(BlockInfo, Digest), Error> {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
         let (mut digest, mut hasher) = (Digest::default(), RowHasher::new(table));
-        let written = self.columns.write_rows(block, Transfer::Binary, info.raw_len, |piece| {
+        let written = self.columns.write_rows(block, Transfer::Binary, info.raw_len, LONG_ON_AVERAGE, |piece| {
             hasher.add_piece(&mut digest, piece);
             Ok::<_, Infallible>(())
         });
@@ -204,7 +207,7 @@ impl BlockDecoder {
             return false;
         }
         let mut rest = rows;
-        let written = self.columns.write_rows(block, table.transfer, info.raw_len, |piece| {
+        let written = self.columns.write_rows(block, table.transfer, info.raw_len, LONG_ON_AVERAGE, |piece| {
             rest = rest.strip_prefix(piece.bytes()).ok_or(())?;
             Ok::<_, ()>(())
         });

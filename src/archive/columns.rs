@@ -70,6 +70,12 @@ impl Columns {
 
     /// Makes these the columns of no rows.
     pub fn begin(&mut self, columns: usize) {
+        self.make_room(columns);
+        self.columns.iter_mut().for_each(|column| column.values.clear());
+    }
+
+    /// The same, but for the values, which are overwritten: to clear what has the right length takes time.
+    fn make_room(&mut self, columns: usize) {
         if self.columns.iter().any(|column| is_large(column.values.capacity())) {
             *self = Columns::new();
         }
@@ -79,7 +85,6 @@ impl Columns {
             column.nulls.clear();
             column.uniform = None;
             column.lengths.clear();
-            column.values.clear();
             column.stored = None;
             column.codes.clear();
             column.places.clear();
@@ -155,7 +160,7 @@ impl Columns {
         cursor: &mut Cursor,
         streams: &mut StreamDecoder,
     ) -> Result<(), Fault> {
-        self.begin(columns);
+        self.make_room(columns);
         self.rows = rows;
         let contradiction =
             |cursor: &Cursor| cursor.fault("the values and the length of the rows do not agree");
@@ -183,16 +188,17 @@ impl Columns {
     }
 
     /// Gives the rows, after [`decode`](Self::decode) of `block`, to `write` in the form of `transfer`, until its first
-    /// error. There are about `bytes` of them.
+    /// error. There are about `bytes` of them; in parts above so many on average.
     pub fn write_rows<E>(
         &mut self,
         block: &[u8],
         transfer: Transfer,
         bytes: u64,
+        in_parts_above: u64,
         write: impl FnMut(Piece) -> Result<(), E>,
     ) -> Result<(), E> {
         let columns = self.columns.iter().map(|column| column.fields(block)).collect();
-        self.writer.write(transfer, columns, self.rows, bytes, write)
+        self.writer.write(transfer, columns, self.rows, bytes, in_parts_above, write)
     }
 }
 

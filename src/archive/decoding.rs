@@ -30,6 +30,7 @@ impl Column {
             PRESENT_NONE => {
                 reserve(&mut self.nulls, to_usize(rows), position)?;
                 self.nulls.extend(0..rows);
+                self.values.clear();
                 return Ok(());
             }
             PRESENT_BITMAP => {
@@ -66,6 +67,7 @@ impl Column {
             CONSTANT => {
                 let width = self.uniform.ok_or_else(|| fault("a constant with several lengths"))?;
                 let value = streams.read(cursor, width, changed)?;
+                self.values.clear();
                 reserve(&mut self.values, length, position)?;
                 (0..present).for_each(|_| self.values.extend_from_slice(value));
             }
@@ -200,8 +202,7 @@ fn read_planes(
     for (plane, buffer) in planes.iter_mut().zip(buffers).take(count) {
         *plane = streams.read(cursor, length / count, buffer)?;
     }
-    values.clear();
-    reserve(values, length, cursor.position())?;
+    reserve(values, length.saturating_sub(values.len()), cursor.position())?;
     values.resize(length, 0);
     join(width, &planes, values);
     Ok(())

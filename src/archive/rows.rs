@@ -38,6 +38,9 @@ impl Piece<'_> {
     }
 }
 
+/// When rows are given in parts, which saves a copy of them: when they are longer than this on average.
+pub(super) const LONG_ON_AVERAGE: u64 = 2 << 10;
+
 /// Room for tiles; kept for the next block.
 #[derive(Default)]
 pub(super) struct RowWriter {
@@ -47,16 +50,20 @@ pub(super) struct RowWriter {
 }
 
 impl RowWriter {
-    /// Gives `rows` rows of `columns`, of about `bytes` bytes together, to `write` in the form of `transfer`. Stops at its
-    /// first error.
+    /// Gives `rows` rows of `columns`, of about `bytes` bytes together, to `write` in the form of `transfer`; in parts, if they
+    /// have `in_parts_above` bytes on average. Stops at its first error.
     pub fn write<E>(
         &mut self,
         transfer: Transfer,
         mut columns: Vec<Fields>,
         rows: u32,
         bytes: u64,
+        in_parts_above: u64,
         mut write: impl FnMut(Piece) -> Result<(), E>,
     ) -> Result<(), E> {
+        if bytes / u64::from(rows.max(1)) > in_parts_above {
+            return (0..rows).try_for_each(|row| long_row(transfer, &mut columns, row, &mut write));
+        }
         let count = TILE_BYTES.saturating_mul(u64::from(rows)) / bytes.max(1);
         let count = u32::try_from(count.clamp(1, TILE_ROWS)).unwrap_or(1);
         let mut row = 0;

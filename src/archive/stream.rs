@@ -261,7 +261,7 @@ impl StreamDecoder {
     }
 }
 
-/// Makes room for `length` bytes in the empty `out`, or says that memory does not suffice.
+/// Makes room for `length` more bytes in `out`, or says that memory does not suffice.
 pub(super) fn reserve<T>(out: &mut Vec<T>, length: usize, position: usize) -> Result<(), Fault> {
     out.try_reserve(length).map_err(|_| Fault {
         position,

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use super::Error;
 use super::budget::Share;
-use super::worker::{BLOCK_BYTES, locked};
+use super::buffers::{Buffers, LARGE, SMALL};
+use super::worker::locked;
 use crate::archive::{self, ArchiveId, BlockEncoder, BlockPosition, EncodedBlock};
 
 /// The threads that encode, and the encoders whose buffers they reuse.
 pub struct EncoderPool {
     threads: rayon::ThreadPool,
     idle: Mutex<Vec<BlockEncoder>>,
+    buffers: Arc<Buffers>,
     catalog: Arc<archive::Catalog>,
     id: ArchiveId,
     level: i32,
@@ -23,19 +25,21 @@ pub struct Encoding {
     share: Share,
 }
 
-/// Encoders that have held more than this are not kept for their buffers.
-const LARGE_BLOCK: usize = 4 * BLOCK_BYTES;
-
 impl EncoderPool {
     /// One thread per core.
-    pub fn new(catalog: Arc<archive::Catalog>, id: ArchiveId, level: i32) -> Result<Self, Error> {
+    pub fn new(
+        catalog: Arc<archive::Catalog>,
+        buffers: Arc<Buffers>,
+        id: ArchiveId,
+        level: i32,
+    ) -> Result<Self, Error> {
         let threads = rayon::ThreadPoolBuilder::new()
             .thread_name(|number| format!("encode-{number}"))
             // A panic has been printed already; whoever waits for the block reports it.
             .panic_handler(|_| ())
             .build()
             .map_err(|error| Error::Threads(error.to_string()))?;
-        Ok(EncoderPool { threads, idle: Mutex::default(), catalog, id, level })
+        Ok(EncoderPool { threads, idle: Mutex::default(), buffers, catalog, id, level })
     }
 
     /// Starts encoding whole rows of a table.
@@ -50,6 +54,7 @@ impl EncoderPool {
         let pool = Arc::clone(self);
         self.threads.spawn(move || {
             let encoded = pool.encode(table, position, &rows);
+            pool.buffers.give(rows);
             // The receiver is gone only when the dump has failed already.
             let _ = sender.send(encoded);
         });
@@ -67,8 +72,11 @@ impl EncoderPool {
             Some(encoder) => encoder,
             None => BlockEncoder::new(self.id, self.level)?,
         };
+        if rows.len() >= SMALL {
+            encoder.reuse(self.buffers.take());
+        }
         let block = encoder.encode(table, &self.catalog.tables[table as usize], position, rows);
-        if rows.len() <= LARGE_BLOCK {
+        if rows.len() <= LARGE {
             locked(&self.idle).push(encoder);
         }
         block

@@ -3,6 +3,7 @@
 //! `run` coordinates: locks and snapshot, catalog, plan, then N workers that read and encode, and one writer.
 
 mod budget;
+mod buffers;
 mod convert;
 mod disk;
 mod encode;
@@ -32,6 +33,7 @@ use crate::pg::{self, CancelHandle, Candidate, ConnectConfig, Session, Snapshot,
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Selection};
 use budget::Budget;
+use buffers::Buffers;
 use disk::Disk;
 use encode::EncoderPool;
 use plan::Split;
@@ -171,11 +173,12 @@ async fn write_archive(
     drop(relations);
     let path = options.output.path();
     let open = || file.try_clone().map_err(storage("open", path));
+    let buffers = Arc::<Buffers>::default();
     let to = match options.output {
         Output::File(_) => Disk::past_the_cache(open()?),
         Output::Stdout => Disk::cached(open()?),
     };
-    let (writer, blocks) = Writer::start(to, path.to_owned(), &header, &catalog)?;
+    let (writer, blocks) = Writer::start(to, Arc::clone(&buffers), path.to_owned(), &header, &catalog)?;
     let jobs = options.jobs.min(chunks.len());
     let work = Arc::new(Work {
         config: config.clone(),
@@ -187,7 +190,13 @@ async fn write_archive(
         left: Mutex::new(chunks_per_table(&chunks, catalog.tables.len())),
         chunks: Mutex::new(VecDeque::from(chunks)),
         budget: Budget::new((jobs + 1) * BUDGET_PER_JOB),
-        encoders: Arc::new(EncoderPool::new(Arc::clone(&catalog), header.id, options.level)?),
+        buffers: Arc::clone(&buffers),
+        encoders: Arc::new(EncoderPool::new(
+            Arc::clone(&catalog),
+            Arc::clone(&buffers),
+            header.id,
+            options.level,
+        )?),
         catalog: Arc::clone(&catalog),
         stopped: AtomicBool::new(false),
         monitor: Arc::clone(monitor),

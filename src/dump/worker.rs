@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Error;
 use super::budget::{Budget, Share};
+use super::buffers::Buffers;
 use super::encode::{EncoderPool, Encoding};
 use super::plan::{Chunk, copy_statement};
 use super::writer::ToWriter;
@@ -50,6 +51,8 @@ pub struct Work {
     pub left: Mutex<Vec<(u32, u64)>>,
     /// Bounds the bytes between the workers and the file.
     pub budget: Arc<Budget>,
+    /// For rows and blocks.
+    pub buffers: Arc<Buffers>,
     /// Where blocks are encoded.
     pub encoders: Arc<EncoderPool>,
     /// Set when the dump has failed or was interrupted.
@@ -181,12 +184,16 @@ impl Reading<'_> {
         }
         self.splitter.push(bytes).map_err(|source| Error::Stream { table: self.table.to_owned(), source })?;
         // The rows before a huge one do not wait for it: it gets a block of its own, which takes less memory.
-        if self.splitter.ready() > 0 && self.splitter.held() >= BLOCK_BYTES { self.cut() } else { Ok(()) }
+        if self.splitter.ready() > 0 && self.splitter.held() >= BLOCK_BYTES {
+            self.cut(self.work.buffers.take())
+        } else {
+            Ok(())
+        }
     }
 
-    /// Gives the complete rows to the encoders, and what they have finished to the writer.
-    fn cut(&mut self) -> Result<(), Error> {
-        let rows = self.splitter.take();
+    /// Gives the complete rows to the encoders, and what they have finished to the writer. What comes next goes into `room`.
+    fn cut(&mut self, room: Vec<u8>) -> Result<(), Error> {
+        let rows = self.splitter.take(room);
         if rows.count > 0 {
             self.rows += rows.count;
             let share = self.share(rows.bytes.len())?;
@@ -223,7 +230,7 @@ impl Reading<'_> {
     }
 
     fn finish(mut self) -> Result<u64, Error> {
-        self.cut()?;
+        self.cut(Vec::new())?;
         while !self.encoding.is_empty() {
             self.hand_over_oldest()?;
         }

@@ -2,12 +2,14 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use tokio::task::JoinHandle;
 
 use super::Error;
 use super::budget::Share;
+use super::buffers::Buffers;
 use super::disk::Disk;
 use super::publish::storage;
 use crate::archive::{ArchiveWriter, Catalog, EncodedBlock, Header, Stats};
@@ -31,13 +33,14 @@ impl Writer {
     /// packed here, where the memory is that reading it has left free: another thread would take more.
     pub fn start(
         to: Disk,
+        buffers: Arc<Buffers>,
         path: PathBuf,
         header: &Header,
         catalog: &Catalog,
     ) -> Result<(Self, SyncSender<ToWriter>), Error> {
         let archive = tokio::task::block_in_place(|| ArchiveWriter::create(to, header, catalog))?;
         let (sender, receiver) = sync_channel(QUEUE);
-        let thread = tokio::task::spawn_blocking(move || write(archive, &path, receiver));
+        let thread = tokio::task::spawn_blocking(move || write(archive, &buffers, &path, receiver));
         Ok((Writer(thread), sender))
     }
 
@@ -49,12 +52,16 @@ impl Writer {
 
 fn write(
     mut archive: ArchiveWriter<Disk>,
+    buffers: &Buffers,
     path: &Path,
     told: Receiver<ToWriter>,
 ) -> Result<Stats, Error> {
     for message in told {
         match message {
-            ToWriter::Block(block, _share) => archive.append(&block)?,
+            ToWriter::Block(block, _share) => {
+                archive.append(&block)?;
+                buffers.give(block.bytes);
+            }
             ToWriter::Finish => {
                 let (mut file, stats) = archive.finish()?;
                 file.flush().map_err(storage("write to", path))?;

@@ -35,6 +35,7 @@ pub async fn read(
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Found, Error> {
     let mut splitter = RowSplitter::new(table.transfer.format());
+    let mut room = Vec::new();
     let mut found = Found::default();
     let unreadable = |source| Error::Unreadable { table: table.label(), source };
     let misreads_intervals = catalog.source.server_version_num >= KNOWS_INFINITE_INTERVALS * 10_000
@@ -58,7 +59,9 @@ pub async fn read(
     let read = pg::copy::copy_out(session, &statement, |bytes| {
         splitter.push(bytes).map_err(unreadable)?;
         if splitter.ready() >= PIECE_BYTES {
-            add(&splitter.take().bytes)?;
+            let rows = splitter.take(std::mem::take(&mut room)).bytes;
+            add(&rows)?;
+            room = rows;
         }
         Ok(())
     });
@@ -66,7 +69,7 @@ pub async fn read(
         Error::Server(source) => Error::Table { table: table.label(), source },
         other => other,
     })?;
-    add(&splitter.take().bytes)?;
+    add(&splitter.take(Vec::new()).bytes)?;
     splitter.finish().map_err(unreadable)?;
     Ok(found)
 }
