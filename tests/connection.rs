@@ -293,6 +293,8 @@ fn a_refused_copy_leaves_the_session_in_step(server: &Server) -> TestResult {
             assert!(matches!(refused.sqlstate(), Some("42P01" | "42703")), "{refused:?}");
             assert_eq!(value(&session, "SELECT 'in step'").await, "in step");
         }
+        let several = "COPY (SELECT 1) TO STDOUT; COPY (SELECT 2) TO STDOUT";
+        assert_eq!(session.refuse_several(several).await.unwrap_err().sqlstate(), Some("42601"));
         let refused =
             copy::copy_out(&session, "COPY public.no_such_table TO STDOUT", |_| Ok::<_, Error>(())).await;
         assert_eq!(refused.unwrap_err().sqlstate(), Some("42P01"));

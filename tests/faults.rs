@@ -317,7 +317,7 @@ fn sigterm_mid_restore(server: &Server) -> TestResult {
         .args(["restore", "--progress", "json", "-d", &target.conninfo()])
         .arg(&archive)
         .stderr(Stdio::piped());
-    let stopped = Stopped::after_first_block(command);
+    let mut stopped = Stopped::after_first_block(command);
     signal(&stopped.child, "TERM");
     let (code, message) = stopped.finish();
     assert_eq!(code, Some(143), "{message}");
@@ -394,7 +394,7 @@ impl Stopped {
     }
 
     /// Lets it go on, and returns exit code and message.
-    fn finish(mut self) -> (Option<i32>, String) {
+    fn finish(&mut self) -> (Option<i32>, String) {
         signal(&self.child, "CONT");
         let mut message = String::new();
         self.child
@@ -404,6 +404,13 @@ impl Stopped {
             .read_to_string(&mut message)
             .expect("stderr is text");
         (self.child.wait().expect("it ends").code(), message)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // Of a test that failed; nobody would let it go on.
+        let _ = self.child.kill();
     }
 }
 
@@ -421,7 +428,7 @@ impl StoppedDump {
     }
 
     /// Lets it go on, and returns exit code, message, and what stands in the directory.
-    fn finish(self) -> (Option<i32>, String, Vec<String>) {
+    fn finish(mut self) -> (Option<i32>, String, Vec<String>) {
         let (code, message) = self.stopped.finish();
         (code, message, entries(self.directory.path()))
     }
@@ -462,12 +469,16 @@ fn killed(server: &Server, victims: &str) -> TestResult {
     Ok(())
 }
 
+/// The session that holds locks and snapshot is the first.
+const FIRST: &str = "(SELECT min(a.backend_start) FROM pg_stat_activity a \
+                      WHERE a.application_name = 'pgsnap' AND a.datname = current_database())";
+
 fn server_killed_mid_dump(server: &Server) -> TestResult {
     killed(server, "query LIKE 'COPY%'")
 }
 
 fn snapshot_session_killed(server: &Server) -> TestResult {
-    killed(server, "query NOT LIKE 'COPY%'")
+    killed(server, &format!("backend_start = {FIRST}"))
 }
 
 /// A server of its own, stopped the hard way while a dump reads from it.
@@ -528,30 +539,44 @@ fn more_tables_than_locks(shared: &Server) -> TestResult {
     Ok(())
 }
 
-/// Somebody queues for a table behind the dump's lock, and the workers behind him: the leader must read it.
+/// So many that a worker meets one before the leader has read all.
+const LATER: usize = 8;
+
+/// Somebody queues for each of some tables behind the dump's lock, and the workers behind him: the leader must read them.
 fn ddl_that_waits_behind_the_dump(server: &Server) -> TestResult {
     let source = large(server);
-    source.psql("CREATE TABLE later AS SELECT n FROM generate_series(1, 100) n");
-    let stopped = StoppedDump::start_with(&source, &["--jobs", "1"]);
-    let mut waiting =
-        server.oracle("psql").args(["-XAtq", "-d", &source.name, "-c", "TRUNCATE later"]).spawn()?;
+    for number in 0..LATER {
+        source.psql(&format!("CREATE TABLE later{number} AS SELECT n FROM generate_series(1, 100) n"));
+    }
+    let stopped = StoppedDump::start(&source);
+    let truncate = |number| {
+        let statement = format!("TRUNCATE later{number}");
+        server.oracle("psql").args(["-XAtq", "-d", &source.name, "-c", &statement]).spawn()
+    };
+    let waiting = (0..LATER).map(truncate).collect::<Result<Vec<_>, _>>()?;
     wait_until(
         &source,
-        "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
-         WHERE d.datname = current_database() AND mode = 'AccessExclusiveLock' AND NOT granted)",
+        &format!(
+            "SELECT count(*) = {LATER} FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+             WHERE d.datname = current_database() AND mode = 'AccessExclusiveLock' AND NOT granted"
+        ),
     );
     let archive = stopped.directory.path().join("a.pgsnap");
     signal(&stopped.stopped.child, "CONT");
-    let StoppedDump { stopped, directory } = stopped;
+    let StoppedDump { mut stopped, directory } = stopped;
     let (code, message) = stopped.finish();
     assert_eq!(code, Some(0), "{message}");
-    assert!(waiting.wait()?.success());
+    for mut waiting in waiting {
+        assert!(waiting.wait()?.success());
+    }
     let text = run(pgsnap().args(["inspect", "--json"]).arg(&archive)).expect_code(0).stdout;
     let description: serde_json::Value = serde_json::from_str(&text)?;
     let rows = description["tables"]
         .as_array()
         .map(|tables| tables.iter().map(|table| table["rows"].clone()).collect());
-    assert_eq!(rows, Some(vec![serde_json::json!(150_000), serde_json::json!(100)]));
+    let mut expected = vec![serde_json::json!(150_000)];
+    expected.resize(1 + LATER, serde_json::json!(100));
+    assert_eq!(rows, Some(expected));
     drop(directory);
     Ok(())
 }

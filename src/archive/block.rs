@@ -164,10 +164,11 @@ impl BlockDecoder {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
         let raw_len = usize::try_from(info.raw_len).unwrap_or(usize::MAX);
         reserve(out, raw_len, BLOCK_HEADER_LEN).map_err(|fault| fault.in_block(&table.label()))?;
-        let written = self.columns.write_rows(block, table.transfer, info.raw_len, LONG_ON_AVERAGE, |piece| {
-            out.extend_from_slice(piece.bytes());
-            Ok::<_, Infallible>(())
-        });
+        let written =
+            self.columns.write_rows(block, table.transfer, info.raw_len, LONG_ON_AVERAGE, |piece| {
+                out.extend_from_slice(piece.bytes());
+                Ok::<_, Infallible>(())
+            });
         match written {
             Ok(()) => Ok(info),
         }
@@ -192,10 +193,11 @@ impl BlockDecoder {
     pub(super) fn examine(&mut self, table: &Table, block: &[u8]) -> Result<(BlockInfo, Digest), Error> {
         let info = self.decode_columns(table, block).map_err(|fault| fault.in_block(&table.label()))?;
         let (mut digest, mut hasher) = (Digest::default(), RowHasher::new(table));
-        let written = self.columns.write_rows(block, Transfer::Binary, info.raw_len, LONG_ON_AVERAGE, |piece| {
-            hasher.add_piece(&mut digest, piece);
-            Ok::<_, Infallible>(())
-        });
+        let written =
+            self.columns.write_rows(block, Transfer::Binary, info.raw_len, LONG_ON_AVERAGE, |piece| {
+                hasher.add_piece(&mut digest, piece);
+                Ok::<_, Infallible>(())
+            });
         match written {
             Ok(()) => Ok((info, digest)),
         }
@@ -207,10 +209,11 @@ impl BlockDecoder {
             return false;
         }
         let mut rest = rows;
-        let written = self.columns.write_rows(block, table.transfer, info.raw_len, LONG_ON_AVERAGE, |piece| {
-            rest = rest.strip_prefix(piece.bytes()).ok_or(())?;
-            Ok::<_, ()>(())
-        });
+        let written =
+            self.columns.write_rows(block, table.transfer, info.raw_len, LONG_ON_AVERAGE, |piece| {
+                rest = rest.strip_prefix(piece.bytes()).ok_or(())?;
+                Ok::<_, ()>(())
+            });
         written == Ok(()) && rest.is_empty()
     }
 

@@ -24,6 +24,8 @@ pub struct Scope<'a> {
 
 /// How many queries a session has under way: none waits for the network then.
 const UNDER_WAY: usize = 4;
+/// The same for those that lock what they read.
+const FOLLOW_UPS: usize = 2;
 /// What takes the server longest comes first, so that no session waits for the other in the end. The first ones have the server
 /// open every table: as many as are under way, and so on one session, which opens it once.
 const SLOW: [&str; UNDER_WAY + 2] =
@@ -61,7 +63,7 @@ pub async fn introspect(
     }
     queries.sort_by_key(|query| SLOW.iter().position(|name| *name == query.name).unwrap_or(SLOW.len()));
     let mut results = Results::default();
-    ask(session, Some(helper), &queries, &mut results).await?;
+    ask(session, helper, &queries, UNDER_WAY, &mut results).await?;
     if let Some(scope) = scope {
         narrow(&mut results, locked, scope)?;
     }
@@ -70,10 +72,10 @@ pub async fn introspect(
         follow_ups.extend(follow_up(&results)?);
     }
     // Reading a sequence locks it, and the server has room for a limited number of locks: they are given back.
-    session.batch("SAVEPOINT catalog").await?;
-    for some in follow_ups.chunks(UNDER_WAY) {
-        ask(session, None, some, &mut results).await?;
-        session.batch("ROLLBACK TO SAVEPOINT catalog").await?;
+    tokio::try_join!(session.give_back_locks(), helper.give_back_locks())?;
+    for some in follow_ups.chunks(2 * FOLLOW_UPS) {
+        ask(session, helper, some, FOLLOW_UPS, &mut results).await?;
+        tokio::try_join!(session.give_back_locks(), helper.give_back_locks())?;
     }
     inventory::inventory(results, version, locked)
 }
@@ -93,7 +95,7 @@ pub async fn measure(session: &Session, relations: &mut [Relation]) -> Result<()
         return Ok(());
     }
     let sql = "
-        SELECT c.oid, s.heap + COALESCE(pg_catalog.pg_total_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS bytes,
+        SELECT c.oid, s.heap + COALESCE(pg_catalog.pg_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS bytes,
                s.heap / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS pages
           FROM pg_catalog.pg_class c
           CROSS JOIN LATERAL (VALUES (COALESCE(pg_catalog.pg_relation_size(c.oid), 0))) s (heap)
@@ -176,22 +178,21 @@ async fn refuse_without_right(session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs the queries, on both sessions if there are two.
+/// Runs the queries on both sessions, so many at a time on each.
 async fn ask(
     session: &Session,
-    helper: Option<&Session>,
+    helper: &Session,
     queries: &[Query],
+    under_way: usize,
     results: &mut Results,
 ) -> Result<(), Error> {
     let next = AtomicUsize::new(0);
     let mut answers: Vec<Option<Vec<Row>>> = Vec::new();
     answers.resize_with(queries.len(), || None);
-    let (own, helped) = tokio::join!(ask_some(session, queries, &next), async {
-        match helper {
-            Some(helper) => ask_some(helper, queries, &next).await,
-            None => Vec::new(),
-        }
-    });
+    let (own, helped) = tokio::join!(
+        ask_some(session, queries, under_way, &next),
+        ask_some(helper, queries, under_way, &next)
+    );
     let mut failure = None;
     for (at, answer) in own {
         match answer {
@@ -222,13 +223,14 @@ async fn ask(
 async fn ask_some(
     session: &Session,
     queries: &[Query],
+    under_way: usize,
     next: &AtomicUsize,
 ) -> Vec<(usize, Result<Vec<Row>, Error>)> {
     let left = std::iter::from_fn(|| {
         let at = next.fetch_add(1, Ordering::Relaxed);
         queries.get(at).map(|query| async move { (at, read(session, query).await) })
     });
-    stream::iter(left).buffered(UNDER_WAY).collect().await
+    stream::iter(left).buffered(under_way).collect().await
 }
 
 async fn read(session: &Session, query: &Query) -> Result<Vec<Row>, Error> {

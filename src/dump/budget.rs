@@ -5,8 +5,15 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 /// A shared limit. What is larger than the whole limit passes alone, so that no row is too large to be dumped.
 pub struct Budget {
     limit: usize,
-    used: Mutex<usize>,
+    taken: Mutex<Taken>,
     freed: Condvar,
+}
+
+#[derive(Default)]
+struct Taken {
+    bytes: usize,
+    /// How many wait: to wake nobody takes as long as to wake somebody.
+    waiting: usize,
 }
 
 /// A part of the budget, given back when dropped.
@@ -18,33 +25,41 @@ pub struct Share {
 impl Budget {
     /// A budget of so many bytes.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Budget { limit, used: Mutex::new(0), freed: Condvar::new() })
+        Arc::new(Budget { limit, taken: Mutex::default(), freed: Condvar::new() })
     }
 
     /// Takes a share if it is free now.
     pub fn try_take(self: &Arc<Self>, bytes: usize) -> Option<Share> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = *used == 0 || used.saturating_add(bytes) <= self.limit;
-        fits.then(|| {
-            *used += bytes;
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fits(&taken, bytes).then(|| {
+            taken.bytes += bytes;
             Share { budget: Arc::clone(self), bytes }
         })
     }
 
     /// Waits until a share is free. Nobody may wait who holds a share himself.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Share {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = |used: &mut usize| *used != 0 && used.saturating_add(bytes) > self.limit;
-        let mut used = self.freed.wait_while(used, full).unwrap_or_else(PoisonError::into_inner);
-        *used += bytes;
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.waiting += 1;
+        let full = |taken: &mut Taken| !self.fits(taken, bytes);
+        let mut taken = self.freed.wait_while(taken, full).unwrap_or_else(PoisonError::into_inner);
+        taken.waiting -= 1;
+        taken.bytes += bytes;
         Share { budget: Arc::clone(self), bytes }
+    }
+
+    fn fits(&self, taken: &Taken, bytes: usize) -> bool {
+        taken.bytes == 0 || taken.bytes.saturating_add(bytes) <= self.limit
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        *self.budget.used.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
-        self.budget.freed.notify_all();
+        let mut taken = self.budget.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.bytes -= self.bytes;
+        if taken.waiting > 0 {
+            self.budget.freed.notify_all();
+        }
     }
 }
 

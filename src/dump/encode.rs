@@ -3,6 +3,8 @@
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
+use tokio::task::block_in_place;
+
 use super::Error;
 use super::budget::Share;
 use super::buffers::{Buffers, LARGE, SMALL};
@@ -21,9 +23,17 @@ pub struct EncoderPool {
 
 /// A block that is being encoded, with its share of the memory.
 pub struct Encoding {
-    block: Receiver<Result<EncodedBlock, archive::Error>>,
+    block: Block,
     share: Share,
 }
+
+enum Block {
+    UnderWay(Receiver<Result<EncodedBlock, archive::Error>>),
+    Done(Result<EncodedBlock, archive::Error>),
+}
+
+/// Rows of at most so many bytes are encoded where they are: to wake another thread takes as long.
+const AT_ONCE: usize = 64 << 10;
 
 impl EncoderPool {
     /// One thread per core.
@@ -42,7 +52,7 @@ impl EncoderPool {
         Ok(EncoderPool { threads, idle: Mutex::default(), buffers, catalog, id, level })
     }
 
-    /// Starts encoding whole rows of a table.
+    /// Starts encoding whole rows of a table, or encodes them if they are few.
     pub fn start(
         self: &Arc<Self>,
         table: u32,
@@ -50,6 +60,9 @@ impl EncoderPool {
         rows: Vec<u8>,
         share: Share,
     ) -> Encoding {
+        if rows.len() <= AT_ONCE {
+            return Encoding { block: Block::Done(self.encode(table, position, &rows)), share };
+        }
         let (sender, receiver) = sync_channel(1);
         let pool = Arc::clone(self);
         self.threads.spawn(move || {
@@ -58,7 +71,7 @@ impl EncoderPool {
             // The receiver is gone only when the dump has failed already.
             let _ = sender.send(encoded);
         });
-        Encoding { block: receiver, share }
+        Encoding { block: Block::UnderWay(receiver), share }
     }
 
     fn encode(
@@ -84,9 +97,14 @@ impl EncoderPool {
 }
 
 impl Encoding {
-    /// Waits for the block.
+    /// Waits for the block, which holds up the task that asks and nobody else.
     pub fn wait(self) -> Result<(EncodedBlock, Share), Error> {
-        let block = self.block.recv().map_err(|_| Error::Panicked("an encoder thread"))??;
-        Ok((block, self.share))
+        let block = match self.block {
+            Block::UnderWay(block) => {
+                block_in_place(|| block.recv()).map_err(|_| Error::Panicked("an encoder thread"))?
+            }
+            Block::Done(block) => block,
+        };
+        Ok((block?, self.share))
     }
 }

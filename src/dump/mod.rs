@@ -135,7 +135,7 @@ async fn write_archive(
 ) -> Result<DumpSummary, Error> {
     let step = |text: &str| monitor.report(Event::Step(text.to_owned()));
     let selection = &options.selection;
-    let (mut snapshot, inventory) = look(config, options, &step, cancels).await?;
+    let (mut snapshot, helper, inventory) = look(config, options, &step, cancels).await?;
     let source = source(&snapshot, &inventory, selection).await?;
     let encoding = snapshot.leader().server_encoding().to_owned();
     snapshot.set_leader_encoding(&encoding).await?;
@@ -183,6 +183,7 @@ async fn write_archive(
     let work = Arc::new(Work {
         config: config.clone(),
         snapshot,
+        joined: Mutex::new((jobs > 1).then_some(helper)),
         encoding,
         oids,
         refused: Mutex::default(),
@@ -232,7 +233,7 @@ async fn look(
     options: &DumpOptions,
     step: &(dyn Fn(&str) + Sync),
     cancels: &Mutex<Vec<CancelHandle>>,
-) -> Result<(Snapshot, Inventory), Error> {
+) -> Result<(Snapshot, Session, Inventory), Error> {
     let selection = &options.selection;
     let wants_table = |table: &Candidate, path: &[String]| {
         let names: Vec<_> =
@@ -256,7 +257,7 @@ async fn look(
             if changed.is_empty() { Ok(inventory) } else { Err(Error::Changing { objects: changed }) }
         };
         let trouble = match read.await {
-            Ok(inventory) => return Ok((snapshot, inventory)),
+            Ok(inventory) => return Ok((snapshot, helper, inventory)),
             Err(error) if attempt < TRIES && error.may_be_a_race() => error,
             Err(error) => return Err(error),
         };
@@ -360,7 +361,8 @@ fn text_tables(catalog: &archive::Catalog) -> Vec<(String, String)> {
 async fn read_tables(work: &Arc<Work>, jobs: usize, blocks: SyncSender<ToWriter>) -> Result<(), Error> {
     let _stop = StopWhenDropped(Arc::clone(work));
     let mut workers = JoinSet::new();
-    for _ in 0..jobs {
+    workers.spawn(worker::lead(Arc::clone(work), blocks.clone()));
+    for _ in 1..jobs {
         workers.spawn(worker::run(Arc::clone(work), blocks.clone()));
     }
     let mut result = Ok(());
@@ -374,7 +376,9 @@ async fn read_tables(work: &Arc<Work>, jobs: usize, blocks: SyncSender<ToWriter>
         }
     }
     result?;
-    worker::run_refused(work, &blocks).await?;
+    if worker::again(work) {
+        worker::lead(Arc::clone(work), blocks.clone()).await?;
+    }
     let confirmed = tokio::time::timeout(CONFIRM_PATIENCE, work.snapshot.confirm()).await;
     confirmed.map_err(|_| Error::SnapshotLost)?.map_err(|_| Error::SnapshotLost)?;
     tokio::task::block_in_place(|| blocks.send(ToWriter::Finish)).map_err(|_| Error::WriterGone)

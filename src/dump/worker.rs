@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Error;
@@ -35,6 +35,8 @@ pub struct Work {
     pub config: ConnectConfig,
     /// What every session sees.
     pub snapshot: Snapshot,
+    /// A session on it that nobody uses any more.
+    pub joined: Mutex<Option<Session>>,
     /// The encoding of the rows.
     pub encoding: String,
     /// The archive's catalog: the tables.
@@ -63,7 +65,11 @@ pub struct Work {
 
 impl Work {
     async fn join(&self) -> Result<Session, Error> {
-        let mut session = self.snapshot.join(&self.config).await?;
+        let joined = locked(&self.joined).take();
+        let mut session = match joined {
+            Some(session) => session,
+            None => self.snapshot.join(&self.config).await?,
+        };
         session.set_client_encoding(&self.encoding).await?;
         locked(&self.cancels).push(session.cancel_handle());
         Ok(session)
@@ -78,33 +84,49 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Reads chunks until none is left.
 pub async fn run(work: Arc<Work>, blocks: SyncSender<ToWriter>) -> Result<(), Error> {
     let mut session = work.join().await?;
-    for number in 1.. {
-        let Some(chunk) = locked(&work.chunks).pop_front() else { break };
-        match read_chunk(&work, &session, &chunk, &blocks).await {
-            // Somebody waits for the table behind our own lock, and everybody else behind him: a deadlock that the server
-            // cannot see. The leader has that lock already.
-            Err(Error::NoLock) => {
-                locked(&work.refused).push(chunk);
+    while let Err(error) = read_chunks(&work, &session, &blocks).await {
+        match error {
+            Error::NoLock => {
                 drop(session);
                 session = work.join().await?;
             }
-            done => done?,
-        }
-        if number % CHUNKS_LOCKED == 0 {
-            session.batch("ROLLBACK TO SAVEPOINT joined").await?;
+            error => return Err(error),
         }
     }
     Ok(())
 }
 
-/// Reads the chunks that workers got no lock for, on the session that holds the locks.
-pub async fn run_refused(work: &Arc<Work>, blocks: &SyncSender<ToWriter>) -> Result<(), Error> {
+/// The same on the session that holds the locks. That of a table is never waited for there; those of its indexes are.
+pub async fn lead(work: Arc<Work>, blocks: SyncSender<ToWriter>) -> Result<(), Error> {
+    work.snapshot.wait_for_locks().await?;
+    read_chunks(&work, work.snapshot.leader(), &blocks).await
+}
+
+/// Makes the chunks that workers got no lock for the ones to read next. Whether there are any.
+pub fn again(work: &Work) -> bool {
     let refused = std::mem::take(&mut *locked(&work.refused));
-    if !refused.is_empty() {
-        work.snapshot.wait_for_locks().await?;
-    }
-    for chunk in refused {
-        read_chunk(work, work.snapshot.leader(), &chunk, blocks).await?;
+    locked(&work.chunks).extend(refused);
+    !locked(&work.chunks).is_empty()
+}
+
+async fn read_chunks(
+    work: &Arc<Work>,
+    session: &Session,
+    blocks: &SyncSender<ToWriter>,
+) -> Result<(), Error> {
+    for number in 1.. {
+        let Some(chunk) = locked(&work.chunks).pop_front() else { break };
+        if let Err(error) = read_chunk(work, session, &chunk, blocks).await {
+            // Somebody waits for the table behind our own lock, and everybody else behind him: a deadlock that the server
+            // cannot see. The leader has that lock already.
+            if matches!(error, Error::NoLock) {
+                locked(&work.refused).push(chunk);
+            }
+            return Err(error);
+        }
+        if number % CHUNKS_LOCKED == 0 {
+            session.give_back_locks().await?;
+        }
     }
     Ok(())
 }
@@ -128,10 +150,14 @@ async fn read_chunk(
         blocks,
         rows: 0,
     };
-    let check = check_name(session, table, work.oids[chunk.table as usize]);
-    let copied = pg::copy::copy_out_then(session, &statement, |bytes| reading.push(bytes), check).await;
+    if table.condition.is_some() {
+        let refused = session.refuse_several(&statement).await;
+        refused.map_err(|source| Error::Table { table: name.clone(), source })?;
+    }
+    let copied =
+        pg::copy::copy_out_and_ask(session, &statement, &named_now(table), |bytes| reading.push(bytes)).await;
     let untouched = reading.next.sequence == 0;
-    let (sent, checked) = copied.map_err(|error| match error {
+    let (sent, oid) = copied.map_err(|error| match error {
         Error::Server(source) if untouched && source.sqlstate() == Some(NO_LOCK) => Error::NoLock,
         Error::Server(source) => Error::Table { table: name.clone(), source },
         other => other,
@@ -140,7 +166,9 @@ async fn read_chunk(
     if rows != sent {
         return Err(Error::RowCount { table: name, rows, sent });
     }
-    checked?;
+    if oid.and_then(|oid| oid.parse().ok()) != Some(work.oids[chunk.table as usize]) {
+        return Err(Error::Renamed { table: name });
+    }
     let mut left = locked(&work.left);
     let (chunks, total) = &mut left[chunk.table as usize];
     *chunks -= 1;
@@ -151,18 +179,11 @@ async fn read_chunk(
     Ok(())
 }
 
-/// COPY found the table by its name, and the lock on a table does not keep its schema from being renamed: another table may have
-/// taken its place. What the name means is asked past the snapshot, as COPY does.
-async fn check_name(session: &Session, table: &archive::Table, oid: u32) -> Result<(), Error> {
-    // In ASCII: a text would be taken for one in the encoding of the rows.
-    let name: String =
-        sql::qualified(&table.schema, &table.name).bytes().map(|byte| format!("{byte:02x}")).collect();
-    let statement = format!(
-        "SELECT pg_catalog.to_regclass(pg_catalog.convert_from(pg_catalog.decode('{name}', 'hex'), 'UTF8'))::pg_catalog.oid AS oid"
-    );
-    let rows = session.ask("checking the name of a table", &statement).await?;
-    let now: Option<u32> = rows.first().and_then(|row| pg::column(row, "oid").ok());
-    if now == Some(oid) { Ok(()) } else { Err(Error::Renamed { table: table.label() }) }
+/// Asks which table the name means. COPY found it by its name, and the lock on a table does not keep its schema from being renamed:
+/// another table may have taken its place. The answer goes past the snapshot, as COPY does.
+fn named_now(table: &archive::Table) -> String {
+    let name = sql::literal(&sql::qualified(&table.schema, &table.name));
+    format!("SELECT pg_catalog.to_regclass({name})::pg_catalog.oid")
 }
 
 /// A chunk being read.
@@ -221,12 +242,16 @@ impl Reading<'_> {
 
     fn hand_over_oldest(&mut self) -> Result<(), Error> {
         let Some(oldest) = self.encoding.pop_front() else { return Ok(()) };
-        // Both waits keep the memory bounded; they hold up this worker only.
-        tokio::task::block_in_place(|| {
-            let (block, share) = oldest.wait()?;
-            self.work.monitor.report(Event::Advanced(block.info.raw_len));
-            self.blocks.send(ToWriter::Block(block, share)).map_err(|_| Error::WriterGone)
-        })
+        // Both waits keep the memory bounded.
+        let (block, share) = oldest.wait()?;
+        self.work.monitor.report(Event::Advanced(block.info.raw_len));
+        match self.blocks.try_send(ToWriter::Block(block, share)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(block)) => {
+                tokio::task::block_in_place(|| self.blocks.send(block)).map_err(|_| Error::WriterGone)
+            }
+            Err(TrySendError::Disconnected(_)) => Err(Error::WriterGone),
+        }
     }
 
     fn finish(mut self) -> Result<u64, Error> {

@@ -1,11 +1,11 @@
 //! COPY between the server and this program, as bytes. What the bytes mean is `copy_rows`' matter.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 
 use bytes::Bytes;
+use futures_util::SinkExt;
 use futures_util::future::try_join;
-use futures_util::{SinkExt, StreamExt};
-use tokio_postgres::{CopyInSink, Statement};
+use tokio_postgres::{CopyInSink, SimpleQueryMessage};
 
 use super::session::Session;
 use super::{Error, Result};
@@ -18,6 +18,7 @@ const MESSAGE_BYTES: usize = 1 << 20;
 /// Runs `COPY ... TO STDOUT` and gives its bytes to `sink`, piece by piece; where a piece ends means nothing.
 /// Returns the number of rows that the server says it sent.
 ///
+/// The statement is sent as a simple query, in one round trip: see [`Session::refuse_several`] for text that is not our own.
 /// The sink runs on the calling task. While it runs, nothing is read from this connection.
 ///
 /// # Errors
@@ -29,58 +30,53 @@ pub async fn copy_out<E: From<Error>>(
     sql: &str,
     sink: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<u64, E> {
-    copy_out_then(session, sql, sink, async {}).await.map(|(count, ())| count)
+    copy_out_and_ask(session, sql, "", sink).await.map(|(count, _)| count)
 }
 
-/// As [`copy_out`], with a statement on the same session that is sent right behind the COPY and costs no round trip of its own:
-/// `then` sends it when it is first polled.
-pub async fn copy_out_then<E: From<Error>, T>(
+/// As [`copy_out`], and asks a question right behind it, which costs no round trip of its own. The answer is the first column of the
+/// last row, as text.
+pub async fn copy_out_and_ask<E: From<Error>>(
     session: &Session,
     sql: &str,
-    sink: impl FnMut(&[u8]) -> Result<(), E>,
-    then: impl Future<Output = T>,
-) -> Result<(u64, T), E> {
-    let statement = session.prepare_copy(READING, sql).await?;
-    // In this order: the COPY is sent first.
-    try_join(run_copy(session, sql, &statement, sink), async { Ok(then.await) }).await
-}
-
-async fn run_copy<E: From<Error>>(
-    session: &Session,
-    sql: &str,
-    statement: &Statement,
+    question: &str,
     mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<u64, E> {
+) -> Result<(u64, Option<String>), E> {
     let protocol = |cause: &str| Error::Protocol {
         what: READING.to_owned(),
         cause: cause.to_owned(),
         statement: Some(sql.to_owned()),
     };
+    let text = session.in_encoding(format!("{sql}; {question}")).await?;
     let mut rows = session
         .link
         .tap
         .begin()
         .ok_or_else(|| protocol("an earlier COPY on this connection has not come to its end"))?;
-    let rest = match session.link.client.copy_out(statement).await {
-        Ok(rest) => rest,
-        Err(error) => {
-            rows.refused();
-            return Err(session.failure(READING, Some(sql), error).await.into());
+    let reading = async {
+        while let Some(mut input) = rows.take().await.map_err(|error| session.lost(READING, &error))? {
+            let delivered = input.deliver(&mut sink);
+            rows.give_back(input);
+            delivered?;
         }
+        Ok::<_, E>(())
     };
-    while let Some(mut input) = rows.take().await.map_err(|error| session.lost(READING, &error))? {
-        let delivered = input.deliver(&mut sink);
-        rows.give_back(input);
-        delivered?;
-    }
-    // Nothing but the end of the rows, or the error that ended them, reaches the driver.
-    match pin!(rest).next().await {
-        None => {}
-        Some(Ok(_)) => return Err(protocol("rows went past the tap").into()),
-        Some(Err(error)) => return Err(session.failure(READING, Some(sql), error).await.into()),
-    }
+    // What the server answers beside the rows; an error there ends the rows too.
+    let answering = async {
+        let answers = session.link.client.simple_query(&text).await;
+        session.link.tap.answered();
+        Ok(answers)
+    };
+    let (answers, ()) = try_join(answering, reading).await?;
+    let answers = match answers {
+        Ok(answers) => answers,
+        Err(error) => return Err(session.failure(READING, Some(sql), error).await.into()),
+    };
+    let answer = answers.iter().rev().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
     match rows.finish().await {
-        Some(count) => Ok(count),
+        Some(count) => Ok((count, answer)),
         None => Err(protocol("the COPY ended without its row count").into()),
     }
 }

@@ -12,6 +12,7 @@ use super::open::{self, CancelHandle, Link};
 use super::settings::{self, Purpose};
 use super::version::Version;
 use super::{Error, Result};
+use crate::sql;
 
 /// One connection to a server, with the settings of its [`Purpose`]. Dropping it ends the connection.
 pub struct Session {
@@ -198,7 +199,7 @@ impl Session {
     /// Prepares a COPY statement. The text of statements is UTF8 here, and the server reads it in the client encoding:
     /// names outside ASCII are read under UTF8, the rows then travel in the encoding that was set.
     pub(super) async fn prepare_copy(&self, what: &str, sql: &str) -> Result<Statement> {
-        let foreign = !sql.is_ascii() && !matches!(&*self.client_encoding, "UTF8" | "SQL_ASCII");
+        let foreign = self.is_foreign(sql);
         if foreign {
             self.switch_encoding("UTF8").await?;
         }
@@ -210,6 +211,32 @@ impl Session {
             self.switch_encoding(&self.client_encoding).await?;
         }
         Ok(prepared)
+    }
+
+    /// An error if the text is more than one statement. For a COPY with a condition that an extension has written: what is then
+    /// run as a simple query is looked at by the extended protocol before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Server`] then and if it cannot be parsed, [`Error::Lost`].
+    pub async fn refuse_several(&self, sql: &str) -> Result<()> {
+        self.prepare_copy("looking at a statement", sql).await.map(drop)
+    }
+
+    /// The text of statements such that the server reads it as UTF8 and runs it in the client encoding: it reads all of it
+    /// before it runs the first statement.
+    pub(super) async fn in_encoding(&self, sql: String) -> Result<String> {
+        if !self.is_foreign(&sql) {
+            return Ok(sql);
+        }
+        self.switch_encoding("UTF8").await?;
+        let encoding = sql::literal(&self.client_encoding);
+        Ok(format!("SELECT pg_catalog.set_config('client_encoding', {encoding}, false); {sql}"))
+    }
+
+    /// Whether the server would take the text for another one in the client encoding.
+    fn is_foreign(&self, sql: &str) -> bool {
+        !sql.is_ascii() && !matches!(&*self.client_encoding, "UTF8" | "SQL_ASCII")
     }
 
     /// What the driver's error means. If the connection has ended, what ended it.

@@ -181,6 +181,21 @@ impl From<Error> for Trouble {
     }
 }
 
+/// What a session of a snapshot holds after this it can give back: see [`Session::give_back_locks`].
+const JOINED: &str = "SAVEPOINT joined";
+
+impl Session {
+    /// Gives back the locks on what was read since the session joined a snapshot: the server has room for a limited number. Ends the
+    /// failure of a transaction in which a statement failed. Not for other sessions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::query`].
+    pub async fn give_back_locks(&self) -> Result<()> {
+        self.batch("ROLLBACK TO SAVEPOINT joined").await
+    }
+}
+
 impl Snapshot {
     /// Locks the wanted tables, then takes and exports a snapshot. Without `wanted` these are all tables.
     ///
@@ -207,7 +222,10 @@ impl Snapshot {
         let mut last = String::new();
         for attempt in 1..=TRIES {
             match search.attempt().await {
-                Ok(exported) => return Ok(Self { exported, leader }),
+                Ok(exported) => {
+                    leader.batch(JOINED).await?;
+                    return Ok(Self { exported, leader });
+                }
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Changed(what)) if matches!(options.moment, Moment::Exported(_)) => {
                     return Err(Error::Snapshot {
@@ -328,10 +346,11 @@ impl Snapshot {
     ///
     /// As [`Session::query`].
     pub async fn wait_for_locks(&self) -> Result<()> {
-        self.leader.execute("SET lock_timeout = 0").await
+        self.leader.give_back_locks().await?;
+        self.leader.batch(&format!("RELEASE SAVEPOINT joined; SET lock_timeout = 0; {JOINED}")).await
     }
 
-    /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction with a savepoint `joined`. It waits a second for the lock
+    /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction. It waits a second for the lock
     /// on a table: then its statement fails with SQLSTATE 55P03, and the table is to be read on [`Snapshot::leader`].
     ///
     /// # Errors
@@ -341,7 +360,7 @@ impl Snapshot {
         let session = Session::connect(config, Purpose::Dump, APPLICATION).await?;
         let sql = format!(
             "SET lock_timeout = {WORKER_LOCK_TIMEOUT_MS}; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-             SET TRANSACTION SNAPSHOT '{}'; SAVEPOINT joined",
+             SET TRANSACTION SNAPSHOT '{}'; {JOINED}",
             self.exported.id
         );
         match session.batch_as("joining the snapshot", &sql).await {

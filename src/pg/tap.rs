@@ -2,8 +2,9 @@
 //!
 //! The driver hands out one allocation and one channel message per row. The tap sits below it, follows the frames of the
 //! protocol (one byte of tag, four of length), and while a COPY runs gives the payload of CopyData frames to the reader
-//! of the COPY, straight from the read buffer. Every other frame reaches the driver unchanged and in order, so
-//! authentication, errors and notices stay where they are.
+//! of the COPY, straight from the read buffer. CopyOutResponse and CopyDone, which the driver does not expect among the answers
+//! to a simple query, end here. Every other frame reaches the driver unchanged and in order, so authentication, errors and notices
+//! stay where they are.
 //!
 //! The stream is read by one side at a time: by the reader of the COPY from the end of CopyOutResponse until a frame
 //! that ends the COPY, by the driver otherwise. Each side wakes the other when the next frame is not its own.
@@ -66,6 +67,8 @@ enum CopyInStart {
 enum Side {
     Driver,
     Reader,
+    /// Nobody wants it.
+    Neither,
 }
 
 /// Bytes read from the server, and how they are cut into frames.
@@ -107,6 +110,12 @@ impl Input {
         self.start += 5;
         self.left = length - 4;
         self.owner = Side::Reader;
+    }
+
+    /// Leaves a whole frame to nobody.
+    fn drop_frame(&mut self, length: usize) {
+        self.left = length + 1;
+        self.owner = Side::Neither;
     }
 
     /// Gives the reader's bytes that are here to `sink`, up to the first frame that is not CopyData.
@@ -170,8 +179,10 @@ impl Shared {
         let Some(input) = &mut self.input else {
             return Ok(Some(Side::Reader));
         };
-        if self.phase == Phase::Abandoned && input.owner == Side::Reader {
-            // The header of this frame is gone, so the driver must not see the rest.
+        // The header of an abandoned row is gone, so the driver must not see the rest.
+        let is_unwanted =
+            input.owner == Side::Neither || (self.phase == Phase::Abandoned && input.owner == Side::Reader);
+        if is_unwanted {
             let length = input.left.min(input.available().len());
             input.start += length;
             input.left -= length;
@@ -191,8 +202,18 @@ impl Shared {
                 input.enter_copy_data(length);
                 return Ok(Some(Side::Reader));
             }
-            (COPY_OUT_RESPONSE, Phase::Armed) => self.phase = Phase::Data,
-            (COPY_DONE | ERROR_RESPONSE | READY_FOR_QUERY, Phase::Data) => {
+            (COPY_OUT_RESPONSE, Phase::Armed) => {
+                self.phase = Phase::Data;
+                input.drop_frame(length);
+                return self.front();
+            }
+            (COPY_DONE, Phase::Data) => {
+                self.phase = Phase::Tail;
+                wake(&mut self.reader);
+                input.drop_frame(length);
+                return self.front();
+            }
+            (ERROR_RESPONSE | READY_FOR_QUERY, Phase::Data) => {
                 self.phase = Phase::Tail;
                 wake(&mut self.reader);
             }
@@ -200,7 +221,7 @@ impl Shared {
                 let Some(body) = input.available().get(5..length + 1) else {
                     return Ok(None);
                 };
-                self.rows = rows_of_tag(body);
+                self.rows = self.rows.or(rows_of_tag(body));
             }
             _ => {}
         }
@@ -262,6 +283,11 @@ impl Shared {
     /// Lends the input to the reader when it holds bytes of the COPY. None: the rows are over.
     fn poll_reader(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Input>>> {
         loop {
+            if self.phase == Phase::Armed {
+                // Until the rows begin, the driver reads.
+                self.reader = Some(context.waker().clone());
+                return Poll::Pending;
+            }
             match self.front()? {
                 Some(Side::Reader) => {
                     let here = self.input.as_ref().is_some_and(|input| !input.available().is_empty());
@@ -269,7 +295,7 @@ impl Shared {
                         return Poll::Ready(Ok(self.input.take()));
                     }
                 }
-                Some(Side::Driver) => {
+                Some(Side::Driver | Side::Neither) => {
                     wake(&mut self.driver);
                     if self.phase != Phase::Data {
                         return Poll::Ready(Ok(None));
@@ -344,6 +370,15 @@ impl Tap {
         shared.errors
     }
 
+    /// The statement that was to begin a COPY is over. If it never did, nobody waits for its rows any more.
+    pub(super) fn answered(&self) {
+        let mut shared = lock(&self.0);
+        if shared.phase == Phase::Armed {
+            shared.phase = Phase::Idle;
+            wake(&mut shared.reader);
+        }
+    }
+
     /// Whether rows of a COPY may still be under way.
     pub(super) fn is_copying(&self) -> bool {
         matches!(lock(&self.0).phase, Phase::Armed | Phase::Data | Phase::Abandoned)
@@ -365,12 +400,7 @@ impl Tap {
 pub(super) struct CopyTap<'a>(&'a Mutex<Shared>);
 
 impl CopyTap<'_> {
-    /// The server refused the COPY: there will be no rows.
-    pub(super) fn refused(self) {
-        lock(self.0).phase = Phase::Idle;
-    }
-
-    /// Waits for more rows; None when they are over. What is taken must be given back.
+    /// Waits for more rows; None when they are over, or the server refused the COPY. What is taken must be given back.
     pub(super) async fn take(&mut self) -> io::Result<Option<Input>> {
         std::future::poll_fn(|context| lock(self.0).poll_reader(context)).await
     }
@@ -438,9 +468,9 @@ impl TlsStream for Tapped {
 
 impl Drop for Tapped {
     fn drop(&mut self) {
-        // The driver is gone: nobody will end the wait of `finish`.
+        // The driver is gone: nobody will end the wait of `take` or of `finish`.
         let mut shared = lock(&self.0);
-        if shared.phase == Phase::Tail {
+        if matches!(shared.phase, Phase::Armed | Phase::Tail) {
             shared.phase = Phase::Idle;
         }
         wake(&mut shared.reader);

@@ -1,3 +1,4 @@
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::*;
@@ -33,10 +34,6 @@ async fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, Option<u64>) {
     };
     let reader = async {
         let mut rows = rows;
-        // As in copy_out: the driver passes CopyOutResponse on before anybody asks for rows.
-        while lock(rows.0).phase == Phase::Armed {
-            tokio::task::yield_now().await;
-        }
         let mut out = Vec::new();
         while let Some(mut input) = rows.take().await.unwrap() {
             input
@@ -59,10 +56,22 @@ async fn rows_go_to_the_reader_and_all_else_to_the_driver() {
     let ready = frame(READY_FOR_QUERY, b"I");
     let (response, done) = (frame(COPY_OUT_RESPONSE, &[1, 0, 0]), frame(COPY_DONE, b""));
     let tag = frame(COMMAND_COMPLETE, b"COPY 3\0");
+    let question = frame(COMMAND_COMPLETE, b"SELECT 1\0");
     let (empty, long) = (frame(COPY_DATA, b""), frame(COPY_DATA, &[7; 300]));
-    let server = [&ready, &response, &frame(COPY_DATA, b"one"), &notice, &empty, &long, &done, &tag, &ready];
+    let server = [
+        &ready,
+        &response,
+        &frame(COPY_DATA, b"one"),
+        &notice,
+        &empty,
+        &long,
+        &done,
+        &tag,
+        &question,
+        &ready,
+    ];
     let server: Vec<u8> = server.into_iter().flatten().copied().collect();
-    let drivers = [&ready, &response, &notice, &done, &tag, &ready];
+    let drivers = [&ready, &notice, &tag, &question, &ready];
     let drivers: Vec<u8> = drivers.into_iter().flatten().copied().collect();
     for piece in 1..server.len() + 1 {
         let (reader, driver, count) = run(&server, piece).await;
@@ -78,10 +87,38 @@ async fn an_error_ends_the_rows_and_reaches_the_driver() {
     let ready = frame(READY_FOR_QUERY, b"I");
     let response = frame(COPY_OUT_RESPONSE, &[1, 0, 0]);
     let server = [&response[..], &frame(COPY_DATA, b"one"), &error, &ready].concat();
-    let drivers = [&response[..], &error, &ready].concat();
+    let drivers = [&error[..], &ready].concat();
     for piece in 1..server.len() + 1 {
         assert_eq!(run(&server, piece).await, (b"one".to_vec(), drivers.clone(), None));
     }
+}
+
+#[tokio::test]
+async fn an_error_of_an_earlier_statement_is_none_of_the_copy() {
+    let error = frame(ERROR_RESPONSE, b"SERROR\0\0");
+    let ready = frame(READY_FOR_QUERY, b"I");
+    let (response, done) = (frame(COPY_OUT_RESPONSE, &[1, 0, 0]), frame(COPY_DONE, b""));
+    let tag = frame(COMMAND_COMPLETE, b"COPY 1\0");
+    let server = [&error[..], &ready, &response, &frame(COPY_DATA, b"one"), &done, &tag, &ready].concat();
+    let drivers = [&error[..], &ready, &tag, &ready].concat();
+    for piece in 1..server.len() + 1 {
+        assert_eq!(run(&server, piece).await, (b"one".to_vec(), drivers.clone(), Some(1)));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_copy_has_no_rows() {
+    let (tap, _stream, _server) = tapped();
+    let mut rows = tap.begin().unwrap();
+    tap.answered();
+    assert!(rows.take().await.unwrap().is_none());
+    drop(rows);
+    assert!(tap.begin().is_some());
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_before_the_rows_ends_the_wait_for_them() {
+    assert_eq!(run(&[], 1).await, (vec![], vec![], None));
 }
 
 #[tokio::test]
@@ -141,10 +178,13 @@ async fn a_copy_abandoned_within_a_row_leaves_whole_frames() {
     let mut rows = tap.begin().unwrap();
     let response = frame(COPY_OUT_RESPONSE, &[1, 0, 0]);
     let (row, next) = (frame(COPY_DATA, b"abandoned"), frame(COPY_DATA, b"next"));
-    end.write_all(&[&response[..], &row[..9]].concat()).await.unwrap();
-    let mut out = vec![0; response.len()];
+    let notice = frame(b'N', b"SWARNING\0\0");
+    end.write_all(&[&notice[..], &response, &row[..9]].concat()).await.unwrap();
+    let mut out = vec![0; notice.len()];
     stream.read_exact(&mut out).await.unwrap();
-    assert_eq!(out, response);
+    assert_eq!(out, notice);
+    // As the driver does, which is always reading.
+    assert!(stream.read_u8().now_or_never().is_none());
     let mut input = rows.take().await.unwrap().unwrap();
     input.deliver(|_| Err(())).unwrap_err();
     rows.give_back(input);
