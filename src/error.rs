@@ -250,6 +250,7 @@ fn dump_class(error: &dump::Error) -> Class {
         dump::Error::Interrupted
         | dump::Error::Threads(_)
         | dump::Error::WriterGone
+        | dump::Error::TooLong { .. }
         | dump::Error::NoLock => Class::Failed,
     }
 }

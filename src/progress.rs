@@ -7,8 +7,11 @@ pub enum Event {
     Step(String),
     /// How much there is to do in this step, in bytes of table data.
     Total(u64),
-    /// So many more bytes of table data have been done.
+    /// So many more bytes of that total have been done. A dump knows the size of tables on disk, and what it reads of each is more or
+    /// less than that: it takes it for as much as was expected when all of it has been read.
     Advanced(u64),
+    /// Something that the user should know, though it goes on.
+    Warning(String),
     /// One object or table is done: `table public.events: 12 rows`.
     Done(String),
 }

@@ -33,7 +33,7 @@ fn main() {
     for (name, test) in on_every_server {
         trials.extend(support::trials(name, test));
     }
-    let on_some: [(&str, Test); 15] = [
+    let on_some: [(&str, Test); 17] = [
         ("no_permission", no_permission),
         ("latin1_names", latin1_names),
         ("schemas_swapped_mid_dump", schemas_swapped_mid_dump),
@@ -46,6 +46,8 @@ fn main() {
         ("snapshot_session_killed", snapshot_session_killed),
         ("sigterm_mid_dump", sigterm_mid_dump),
         ("sigterm_while_waiting_for_a_lock", sigterm_while_waiting_for_a_lock),
+        ("slow_dump_warns_of_its_snapshot", slow_dump_warns_of_its_snapshot),
+        ("max_duration_ends_a_dump", max_duration_ends_a_dump),
         ("kill_9_mid_dump", kill_9_mid_dump),
         ("lock_timeout", lock_timeout),
         ("file_size_limit", file_size_limit),
@@ -604,6 +606,38 @@ fn sigterm_mid_dump(server: &Server) -> TestResult {
     let (code, message, left) = stopped.finish();
     assert_eq!(code, Some(143), "{message}");
     assert_eq!(left, [] as [String; 0]);
+    sessions_are_gone(&source);
+    Ok(())
+}
+
+fn slow_dump_warns_of_its_snapshot(server: &Server) -> TestResult {
+    let source = large(server);
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let mut command = pgsnap();
+    command.args(["dump", "-d", &source.conninfo(), "--jobs", "2", "--rate-limit", "40MB/s"]);
+    command.args(["--warn-snapshot-age", "1s", "-f"]).arg(&archive);
+    let started = Instant::now();
+    let outcome = run(&mut command).expect_code(0);
+    // 147 MB.
+    assert!(started.elapsed() > Duration::from_secs(3), "nothing held it up");
+    expect_words(
+        &outcome.stderr,
+        &["warning: the snapshot is 1 s and ", " transactions old", "the snapshot is 2 s and"],
+    );
+    Ok(())
+}
+
+fn max_duration_ends_a_dump(server: &Server) -> TestResult {
+    let source = large(server);
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    let mut command = pgsnap();
+    command.args(["dump", "-d", &source.conninfo(), "--jobs", "2", "--rate-limit", "1MB"]);
+    command.args(["--max-duration", "1s", "-f"]).arg(&archive);
+    let outcome = run(&mut command).expect_code(1);
+    expect_words(&outcome.stderr, &["not complete after 1 s", "--max-duration", "nothing was published"]);
+    assert_eq!(entries(directory.path()), [] as [String; 0]);
     sessions_are_gone(&source);
     Ok(())
 }

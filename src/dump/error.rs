@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::{archive, catalog, copy_rows, pg, selection};
 
@@ -108,6 +109,12 @@ pub enum Error {
     /// A thread ended without a result.
     #[error("{0} ended unexpectedly. This is a bug in pgsnap")]
     Panicked(&'static str),
+    /// It took longer than it may.
+    #[error("the dump was not complete after {} s and --max-duration ended it; nothing was published", limit.as_secs())]
+    TooLong {
+        /// How long it may take.
+        limit: Duration,
+    },
     /// Somebody asked it to stop.
     #[error("interrupted; nothing was published")]
     Interrupted,

@@ -8,6 +8,7 @@ mod convert;
 mod disk;
 mod encode;
 mod error;
+mod neighbour;
 mod options;
 mod plan;
 mod publish;
@@ -36,6 +37,7 @@ use budget::Budget;
 use buffers::Buffers;
 use disk::Disk;
 use encode::EncoderPool;
+use neighbour::Rate;
 use plan::Split;
 use publish::{Unpublished, storage};
 use worker::{BLOCK_BYTES, Work, locked};
@@ -104,6 +106,7 @@ pub async fn run(
     let written = tokio::select! {
         written = write_archive(config, options, &monitor, &file, &cancels) => written,
         () = interrupt => Err(Error::Interrupted),
+        error = too_long(options.max_duration) => Err(error),
     };
     let mut summary = match written {
         Ok(summary) => summary,
@@ -118,6 +121,17 @@ pub async fn run(
     }
     summary.elapsed = started.elapsed();
     Ok(summary)
+}
+
+/// The error of a dump that takes longer than it may, after that time.
+async fn too_long(limit: Option<Duration>) -> Error {
+    match limit {
+        Some(limit) => {
+            tokio::time::sleep(limit).await;
+            Error::TooLong { limit }
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Standard output without the buffer that cuts it into lines.
@@ -190,6 +204,7 @@ async fn write_archive(
         cancels: Arc::clone(cancels),
         left: Mutex::new(chunks_per_table(&chunks, catalog.tables.len())),
         chunks: Mutex::new(VecDeque::from(chunks)),
+        rate: options.rate_limit.map(Rate::new),
         budget: Budget::new((jobs + 1) * BUDGET_PER_JOB),
         buffers: Arc::clone(&buffers),
         encoders: Arc::new(EncoderPool::new(
@@ -202,7 +217,10 @@ async fn write_archive(
         stopped: AtomicBool::new(false),
         monitor: Arc::clone(monitor),
     });
-    let read = read_tables(&work, jobs, blocks).await;
+    let read = tokio::select! {
+        read = read_tables(&work, jobs, blocks) => read,
+        () = neighbour::watch_snapshot(&work, options.warn_snapshot_age) => Err(Error::Interrupted),
+    };
     let stats = outcome(read, writer.join().await)?;
     // A pipe has no disk.
     if file.metadata().is_ok_and(|metadata| metadata.is_file()) {

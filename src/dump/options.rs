@@ -47,6 +47,12 @@ pub struct DumpOptions {
     pub split_above: u64,
     /// How long to wait for a table lock.
     pub lock_wait_timeout: Duration,
+    /// Bytes of rows per second that all workers together may read; none is as many as they can.
+    pub rate_limit: Option<u64>,
+    /// How long the dump may take before it is given up.
+    pub max_duration: Option<Duration>,
+    /// From which age on the snapshot is warned of.
+    pub warn_snapshot_age: Duration,
     /// Which moment is dumped.
     pub moment: Moment,
     /// What of the database is dumped.

@@ -9,6 +9,7 @@ use super::Error;
 use super::budget::{Budget, Share};
 use super::buffers::Buffers;
 use super::encode::{EncoderPool, Encoding};
+use super::neighbour::Rate;
 use super::plan::{Chunk, copy_statement};
 use super::writer::ToWriter;
 use crate::archive::{self, BlockPosition};
@@ -25,6 +26,9 @@ const ENCODING_AHEAD: usize = 2;
 /// After so many chunks a worker gives back the locks on what it has read, which the leader holds anyway: the server has room for
 /// a limited number.
 const CHUNKS_LOCKED: usize = 200;
+
+/// The rate limit is asked after so many bytes, not for each row.
+const PAID_AT_ONCE: usize = 64 << 10;
 
 /// lock_not_available
 const NO_LOCK: &str = "55P03";
@@ -51,6 +55,8 @@ pub struct Work {
     pub cancels: Arc<Mutex<Vec<CancelHandle>>>,
     /// Chunks left per table, to tell when a table is done.
     pub left: Mutex<Vec<(u32, u64)>>,
+    /// Bounds how fast rows are read.
+    pub rate: Option<Rate>,
     /// Bounds the bytes between the workers and the file.
     pub budget: Arc<Budget>,
     /// For rows and blocks.
@@ -149,6 +155,8 @@ async fn read_chunk(
         encoding: VecDeque::new(),
         blocks,
         rows: 0,
+        unpaid: 0,
+        expected: chunk.bytes,
     };
     if table.condition.is_some() {
         let refused = session.refuse_several(&statement).await;
@@ -196,12 +204,22 @@ struct Reading<'a> {
     encoding: VecDeque<Encoding>,
     blocks: &'a SyncSender<ToWriter>,
     rows: u64,
+    /// Bytes that the rate limit has not been told of.
+    unpaid: usize,
+    /// What is left of the bytes that the plan has for it.
+    expected: u64,
 }
 
 impl Reading<'_> {
     fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if self.work.stopped.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
+        }
+        if let Some(rate) = &self.work.rate {
+            self.unpaid += bytes.len();
+            if self.unpaid >= PAID_AT_ONCE {
+                rate.wait(std::mem::take(&mut self.unpaid), &self.work.stopped);
+            }
         }
         self.splitter.push(bytes).map_err(|source| Error::Stream { table: self.table.to_owned(), source })?;
         // The rows before a huge one do not wait for it: it gets a block of its own, which takes less memory.
@@ -244,7 +262,7 @@ impl Reading<'_> {
         let Some(oldest) = self.encoding.pop_front() else { return Ok(()) };
         // Both waits keep the memory bounded.
         let (block, share) = oldest.wait()?;
-        self.work.monitor.report(Event::Advanced(block.info.raw_len));
+        self.advance(block.info.raw_len.min(self.expected));
         match self.blocks.try_send(ToWriter::Block(block, share)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(block)) => {
@@ -254,11 +272,20 @@ impl Reading<'_> {
         }
     }
 
+    fn advance(&mut self, bytes: u64) {
+        self.expected -= bytes;
+        self.work.monitor.report(Event::Advanced(bytes));
+    }
+
     fn finish(mut self) -> Result<u64, Error> {
+        if let Some(rate) = &self.work.rate {
+            rate.wait(self.unpaid, &self.work.stopped);
+        }
         self.cut(Vec::new())?;
         while !self.encoding.is_empty() {
             self.hand_over_oldest()?;
         }
+        self.advance(self.expected);
         self.splitter.finish().map_err(|source| Error::Stream { table: self.table.to_owned(), source })?;
         Ok(self.rows)
     }

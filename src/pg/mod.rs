@@ -7,6 +7,7 @@ mod config;
 mod conninfo;
 pub mod copy;
 mod error;
+mod meanwhile;
 mod open;
 mod passfile;
 mod service;

@@ -13,7 +13,7 @@
 //! them. It can still have to wait for the lock on an index (a REINDEX): that ends by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::config::ConnectConfig;
 use super::session::{Session, column};
@@ -58,6 +58,7 @@ pub type Wanted<'a> = dyn Fn(&Candidate, &[String]) -> bool + Sync + 'a;
 /// A snapshot that is kept open, and locks on the wanted tables in it.
 pub struct Snapshot {
     exported: Exported,
+    taken: Instant,
     leader: Session,
 }
 
@@ -86,7 +87,7 @@ const EXPORT: &str = "\
     SELECT pg_catalog.pg_export_snapshot() AS id, \
            pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text AS oldest, \
            (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000000)::pg_catalog.int8 AS time";
-const APPLICATION: &str = "pgsnap";
+pub(super) const APPLICATION: &str = "pgsnap";
 /// How long a joined session waits for a lock, in milliseconds.
 const WORKER_LOCK_TIMEOUT_MS: u32 = 1000;
 const TRIES: usize = 3;
@@ -126,36 +127,6 @@ const CANDIDATES: &str = "\
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
     ORDER BY c.oid";
-
-/// What definitions are printed from, of the rows of the catalogs that a condition is true for: a version of what is in the row; of
-/// what is only named in others, the name.
-fn definitions(condition: &str) -> String {
-    const OWN: [&str; 7] = [
-        "pg_rewrite",
-        "pg_proc",
-        "pg_constraint",
-        "pg_trigger",
-        "pg_policy",
-        "pg_statistic_ext",
-        "pg_attrdef",
-    ];
-    const NAMED: [(&str, &str); 6] = [
-        ("pg_class", "relnamespace || ' ' || relname"),
-        ("pg_type", "typnamespace || ' ' || typname"),
-        ("pg_operator", "oprnamespace || ' ' || oprname"),
-        ("pg_collation", "collnamespace || ' ' || collname"),
-        ("pg_opclass", "opcnamespace || ' ' || opcname"),
-        ("pg_namespace", "nspname::text"),
-    ];
-    let own = OWN.map(|catalog| (catalog, "xmin::text"));
-    let parts = own.iter().chain(&NAMED).map(|(catalog, version)| {
-        format!(
-            "SELECT 'pg_catalog.{catalog}'::pg_catalog.regclass::pg_catalog.oid AS catalog, oid, {version} AS version \
-             FROM pg_catalog.{catalog} WHERE {condition}"
-        )
-    });
-    parts.collect::<Vec<_>>().join(" UNION ALL ")
-}
 
 /// Where names without a schema are looked for, as the database and the user have it set: this session has an empty path.
 const SEARCH_PATH: &str = "\
@@ -224,7 +195,7 @@ impl Snapshot {
             match search.attempt().await {
                 Ok(exported) => {
                     leader.batch(JOINED).await?;
-                    return Ok(Self { exported, leader });
+                    return Ok(Self { exported, taken: Instant::now(), leader });
                 }
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Changed(what)) if matches!(options.moment, Moment::Exported(_)) => {
@@ -290,43 +261,15 @@ impl Snapshot {
         self.exported.time
     }
 
-    /// Objects in the snapshot that are no longer what they were in it, by name. Functions of the server that print definitions do so as
-    /// things are now: what they have said of such an object, and of what names it, may be of no moment at all.
-    ///
-    /// # Errors
-    ///
-    /// As [`Session::connect`] and [`Session::query`].
-    pub async fn changes(&self, config: &ConnectConfig) -> Result<Vec<String>> {
-        const WHAT: &str = "looking for changed definitions";
-        let now = Session::connect(config, Purpose::Dump, APPLICATION).await?;
-        let recent = format!(
-            "pg_catalog.age(xmin) BETWEEN 0 AND pg_catalog.age({}::pg_catalog.xid8::pg_catalog.xid)",
-            sql::literal(&self.exported.oldest)
-        );
-        let name = "pg_catalog.pg_describe_object(d.catalog, d.oid, 0)";
-        let statement = format!("SELECT d.*, {name} AS name FROM ({}) d", definitions(&recent));
-        let changed = now.query(WHAT, &statement, &[]).await?;
-        let mut names = BTreeMap::new();
-        let mut oids: Vec<u32> = Vec::new();
-        for row in &changed {
-            let (catalog, oid): (u32, u32) = (column(row, "catalog")?, column(row, "oid")?);
-            let version: String = column(row, "version")?;
-            let name: Option<String> = column(row, "name")?;
-            names.insert((catalog, oid), (version, name));
-            oids.push(oid);
-        }
-        if oids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        for row in self.leader.query(WHAT, &definitions("oid = ANY ($1)"), &[&oids]).await? {
-            let version: String = column(&row, "version")?;
-            let id = (column(&row, "catalog")?, column(&row, "oid")?);
-            if let Some((_, name)) = names.get(&id).filter(|(now, _)| *now != version) {
-                found.push(name.clone().unwrap_or_else(|| format!("an object with OID {}", id.1)));
-            }
-        }
-        Ok(found)
+    /// The oldest transaction that it sees as running.
+    pub(super) fn oldest(&self) -> &str {
+        &self.exported.oldest
+    }
+
+    /// When it was taken, by the clock here.
+    #[must_use]
+    pub fn taken(&self) -> Instant {
+        self.taken
     }
 
     /// Asks the leader whether the locks and the snapshot are still held: a connection that is lost may not be known to be

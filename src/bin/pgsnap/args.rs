@@ -65,6 +65,15 @@ pub struct Dump {
     /// Give up when a table lock is not granted within this time
     #[arg(long, value_name = "TIMEOUT", value_parser = parse_duration, default_value = "30s")]
     pub lock_wait_timeout: Duration,
+    /// Read at most so many bytes of rows per second
+    #[arg(long, value_name = "SIZE", value_parser = parse_rate)]
+    pub rate_limit: Option<u64>,
+    /// Give up when the dump is not complete after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub max_duration: Option<Duration>,
+    /// Warn when the snapshot is as old as this, and each time its age has doubled
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1h")]
+    pub warn_snapshot_age: Duration,
     /// Dump what this snapshot shows, which another session has exported (pg_export_snapshot)
     #[arg(long, value_name = "ID", conflicts_with = "serializable_deferrable")]
     pub snapshot: Option<String>,
@@ -411,6 +420,14 @@ fn parse_size(text: &str) -> Result<u64, String> {
         ("", 1),
     ];
     scaled(text, &UNITS).ok_or_else(|| "not a size such as 64kB, 128MiB or 2GB".to_owned())
+}
+
+/// A size per second, which may be written so: `20MB` or `20MB/s`.
+fn parse_rate(text: &str) -> Result<u64, String> {
+    match parse_size(text.strip_suffix("/s").unwrap_or(text)) {
+        Ok(0) => Err("at that rate nothing is ever read".to_owned()),
+        rate => rate,
+    }
 }
 
 /// A time: a number of milliseconds as for pg_dump, or with a unit: `500ms`, `30s`, `2min`, `1h`.

@@ -108,6 +108,9 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
         level: args.compress,
         split_above: args.split_above,
         lock_wait_timeout: args.lock_wait_timeout,
+        rate_limit: args.rate_limit,
+        max_duration: args.max_duration,
+        warn_snapshot_age: args.warn_snapshot_age,
         moment: match (args.snapshot, args.serializable_deferrable) {
             (Some(id), _) => Moment::Exported(id),
             (None, true) => Moment::Serializable,

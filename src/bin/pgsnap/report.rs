@@ -49,7 +49,7 @@ impl Reporter {
     /// Tells what the user should know before it goes on.
     pub fn warn(&self, what: &str) {
         match self.style {
-            Style::Json => tell(&json!({"type": "warning", "what": what}).to_string()),
+            Style::Json => self.report(Event::Warning(what.to_owned())),
             _ => self.line(&format!("pgsnap: warning: {}", text::name(what))),
         }
     }
@@ -76,6 +76,7 @@ impl Monitor for Reporter {
             (Event::Step(step), Style::Plain) if !self.quiet => self.line(&format!("pgsnap: {step}")),
             (Event::Total(bytes), Style::Bar(bar)) => bar.set_length(bytes),
             (Event::Advanced(bytes), Style::Bar(bar)) => bar.inc(bytes),
+            (Event::Warning(what), _) => self.warn(&what),
             (Event::Done(what), _) if self.verbose => self.line(&format!("pgsnap: {}", text::name(&what))),
             _ => {}
         }
@@ -96,6 +97,7 @@ fn as_json(event: &Event) -> serde_json::Value {
         Event::Step(step) => json!({"type": "step", "step": step}),
         Event::Total(bytes) => json!({"type": "total", "bytes": bytes}),
         Event::Advanced(bytes) => json!({"type": "advanced", "bytes": bytes}),
+        Event::Warning(what) => json!({"type": "warning", "what": what}),
         Event::Done(what) => json!({"type": "done", "what": what}),
     }
 }
