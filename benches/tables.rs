@@ -28,7 +28,7 @@ fn main() {
     let mut contest = Contest::default();
     for (label, arguments) in [("pg_dump -Fc -s", vec!["-Fc", "-s"]), ("pg_dump -Fc", vec!["-Fc"])] {
         let (server, name) = (server.clone(), source.name.clone());
-        contest.add(label, move |file| {
+        contest.add(label, u32::MAX, move |file| {
             let mut command = server.oracle("pg_dump");
             command.args(&arguments).arg("-f").arg(file).arg(&name);
             command
@@ -36,7 +36,7 @@ fn main() {
     }
     for (label, arguments) in [("pgsnap dump -s", vec!["-s"]), ("pgsnap dump --jobs 2", vec!["-j", "2"])] {
         let conninfo = source.conninfo();
-        contest.add(label, move |file| {
+        contest.add(label, u32::MAX, move |file| {
             let mut command = support::pgsnap();
             command.args(["dump", "-q", "-d", &conninfo]).args(&arguments).arg("-f").arg(file);
             command
@@ -52,12 +52,12 @@ fn main() {
     drop(source);
     let mut contest = Contest::default();
     let target = server.clone();
-    contest.add("pg_restore -j 2", move |_| {
+    contest.add("pg_restore -j 2", u32::MAX, move |_| {
         let mut command = target.oracle("pg_restore");
         command.args(["-j", "2", "-d", &anew(&target)]).arg(&custom);
         command
     });
-    contest.add("pgsnap restore --jobs 2", move |_| {
+    contest.add("pgsnap restore --jobs 2", u32::MAX, move |_| {
         let mut command = support::pgsnap();
         command.args(["restore", "-q", "-j", "2", "-d", &server.conninfo(&anew(&server))]).arg(&archive);
         command

@@ -1,4 +1,7 @@
 //! Commands that take turns: time, bytes written and memory of each, in medians.
+#![allow(dead_code)] // Every benchmark uses its own part.
+
+mod plot;
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,6 +12,8 @@ use std::time::{Duration, Instant};
 /// A command under measurement.
 pub struct Contender {
     name: String,
+    /// Rounds in which it takes part, at most.
+    rounds: u32,
     command: Box<dyn Fn(&Path) -> Command>,
     runs: Vec<Run>,
 }
@@ -38,10 +43,11 @@ pub struct Contest {
 }
 
 impl Contest {
-    /// Adds a command that writes into the given file, or nowhere.
-    pub fn add(&mut self, name: &str, command: impl Fn(&Path) -> Command + 'static) {
+    /// Adds a command that writes into the given file or directory, or nowhere, and takes part in so many rounds at most.
+    pub fn add(&mut self, name: &str, rounds: u32, command: impl Fn(&Path) -> Command + 'static) {
         self.contenders.push(Contender {
             name: name.to_owned(),
+            rounds,
             command: Box::new(command),
             runs: Vec::new(),
         });
@@ -51,7 +57,11 @@ impl Contest {
     pub fn run(mut self, rounds: u32) -> Vec<Median> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for round in 0..=rounds {
-            for contender in &mut self.contenders {
+            for contender in self.contenders.iter_mut().filter(|contender| round <= contender.rounds) {
+                // The first round warms the server's cache, for which one is enough.
+                if round == 0 && contender.rounds < rounds {
+                    continue;
+                }
                 let run = contender.run(&directory.path().join("out"));
                 if round > 0 {
                     contender.runs.push(run);
@@ -65,6 +75,7 @@ impl Contest {
 impl Contender {
     fn run(&self, file: &Path) -> Run {
         let _ = fs::remove_file(file);
+        let _ = fs::remove_dir_all(file);
         let mut command = (self.command)(file);
         command
             .stdout(File::options().write(true).open("/dev/null").expect("/dev/null"))
@@ -84,7 +95,7 @@ impl Contender {
         let status = child.wait().expect("the program ends");
         let time = started.elapsed();
         assert!(status.success(), "{}: {status}", self.name);
-        let bytes = fs::metadata(file).map_or(0, |metadata| metadata.len());
+        let bytes = size(file);
         Run { time, bytes, peak: watcher.join().expect("the watcher ends") }
     }
 
@@ -96,6 +107,28 @@ impl Contender {
     }
 }
 
+/// Bytes of a file, or of those in a directory.
+fn size(path: &Path) -> u64 {
+    match fs::read_dir(path) {
+        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum(),
+        Err(_) => fs::metadata(path).map_or(0, |metadata| metadata.len()),
+    }
+}
+
+/// Puts a table between the marks of this name in docs/benchmarks.md, and a plot of the medians beside it.
+pub fn write(name: &str, table: &str, medians: &[Median]) {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let page = docs.join("benchmarks.md");
+    let text = fs::read_to_string(&page).expect("the page");
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let (before, rest) = text.split_once(&begin).expect("the mark at the beginning of the table");
+    let (_, after) = rest.split_once(&end).expect("the mark at its end");
+    fs::create_dir_all(docs.join("benchmarks")).expect("the directory of the plots");
+    fs::write(docs.join(format!("benchmarks/{name}.svg")), plot::svg(medians)).expect("the plot");
+    let picture = format!("![{name}: time and size](benchmarks/{name}.svg)");
+    fs::write(&page, format!("{before}{begin}{table}\n{picture}\n{end}{after}")).expect("the page");
+}
+
 /// VmHWM, in bytes; a process that has ended has none.
 fn high_water(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -104,9 +137,11 @@ fn high_water(status: &str) -> Option<u64> {
 
 /// The number behind an option on the command line.
 pub fn argument(name: &str, default: u32) -> u32 {
+    text_argument(name).map_or(default, |value| value.parse().expect("a number"))
+}
+
+/// The text behind an option on the command line.
+pub fn text_argument(name: &str) -> Option<String> {
     let mut arguments = std::env::args().skip_while(|argument| argument != name);
-    match (arguments.next(), arguments.next()) {
-        (Some(_), Some(value)) => value.parse().expect("a number"),
-        _ => default,
-    }
+    arguments.nth(1)
 }
