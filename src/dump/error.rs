@@ -110,7 +110,7 @@ pub enum Error {
     #[error("{0} ended unexpectedly. This is a bug in pgsnap")]
     Panicked(&'static str),
     /// It took longer than it may.
-    #[error("the dump was not complete after {} s and --max-duration ended it; nothing was published", limit.as_secs())]
+    #[error("the dump was not complete after {} s and --max-duration ended it; nothing was published\n  allow it more time, or dump when the server has less to do, or with more --jobs", limit.as_secs())]
     TooLong {
         /// How long it may take.
         limit: Duration,

@@ -213,8 +213,8 @@ impl Session {
         Ok(prepared)
     }
 
-    /// An error if the text is more than one statement. For a COPY with a condition that an extension has written: what is then
-    /// run as a simple query is looked at by the extended protocol before.
+    /// An error if the text is more than one statement. For a COPY with a condition that an extension or an archive brings: what is
+    /// then run as a simple query is looked at by the extended protocol before.
     ///
     /// # Errors
     ///

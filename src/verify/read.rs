@@ -56,6 +56,11 @@ pub async fn read(
         true => sql::large_object::copy_out(0, None),
         false => copy_statement(table),
     };
+    if table.condition.is_some() {
+        // It comes out of a file: nothing but one COPY may become of it.
+        let refused = session.refuse_several(&statement).await;
+        refused.map_err(|source| Error::Table { table: table.label(), source })?;
+    }
     let read = pg::copy::copy_out(session, &statement, |bytes| {
         splitter.push(bytes).map_err(unreadable)?;
         if splitter.ready() >= PIECE_BYTES {
