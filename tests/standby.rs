@@ -86,8 +86,9 @@ impl Pair {
     }
 }
 
+/// The program reads its row first: one that never does can close the pipe before the server writes to it.
 fn to_program(command: &str) -> String {
-    format!("COPY (SELECT) TO PROGRAM '({command}) </dev/null'")
+    format!("COPY (SELECT) TO PROGRAM 'cat >/dev/null; {command}'")
 }
 
 impl Drop for Pair {

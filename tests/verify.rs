@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Failed};
+use pgsnap::archive::{Archive, ArchiveWriter, BlockDecoder, BlockEncoder, BlockPosition, Header};
 use serde_json::Value;
 use support::{Database, Outcome, Server, TestResult, pgsnap, run};
 use tempfile::TempDir;
@@ -17,11 +18,12 @@ type Test = (&'static str, fn(&Server) -> TestResult);
 fn main() {
     let every: [Test; 2] =
         [("one_change_is_found", one_change), ("restored_elsewhere_it_is_equal", restored_elsewhere)];
-    let some: [Test; 5] = [
+    let some: [Test; 6] = [
         ("tables_that_came_and_went", tables_that_came_and_went),
         ("partitions_are_compared_through_their_root", partitions),
         ("a_part_of_the_database", a_part),
         ("a_damaged_archive_is_not_compared", damaged),
+        ("a_forged_condition_runs_no_statement", forged_condition),
         ("nothing_is_known_without_rights_and_locks", without_rights_and_locks),
     ];
     let mut trials = Vec::new();
@@ -256,6 +258,31 @@ fn damaged(server: &Server) -> TestResult {
     std::fs::write(&archive, bytes)?;
     let refused = verify(&source, &archive, &[]).expect_code(3);
     assert!(refused.stderr.contains("damaged"), "{}", refused.stderr);
+    Ok(())
+}
+
+/// An archive brings the conditions of an extension's configuration tables: what they become is one COPY, or nothing.
+fn forged_condition(server: &Server) -> TestResult {
+    let source = server.create_database("verify");
+    source.psql("CREATE TABLE a AS SELECT 1 AS n");
+    let (directory, archive) = dump(&source, &[])?;
+    let honest = Archive::open(&archive)?;
+    let mut catalog = honest.catalog().clone();
+    let second = r#"WHERE true) TO STDOUT (FORMAT binary); COMMIT; CREATE TABLE "second" (n int); COPY (SELECT "n" FROM "public"."a""#;
+    catalog.tables[0].condition = Some(second.to_owned());
+    let id = honest.header().id;
+    let (mut decoder, mut encoder) = (BlockDecoder::new(id)?, BlockEncoder::new(id, 1)?);
+    let mut writer = ArchiveWriter::create(Vec::new(), &Header::new(id, 0), &catalog)?;
+    let (table, block) = (&catalog.tables[0], &honest.index().tables[0].blocks[0]);
+    let mut rows = Vec::new();
+    decoder.decode(table, honest.block(block)?, &mut rows)?;
+    let position = BlockPosition { chunk: block.chunk, sequence: block.sequence };
+    writer.append(&encoder.encode(block.table, table, position, &rows)?)?;
+    let forged = directory.path().join("forged.pgsnap");
+    std::fs::write(&forged, writer.finish()?.0)?;
+    let refused = verify(&source, &forged, &[]).expect_code(1);
+    assert!(refused.stderr.contains("42601"), "{}", refused.stderr);
+    assert_eq!(source.psql("SELECT to_regclass('second') IS NULL").trim(), "t");
     Ok(())
 }
 
