@@ -236,6 +236,7 @@ fn dump_class(error: &dump::Error) -> Class {
         dump::Error::Selection(_) => Class::Usage,
         dump::Error::Catalog(catalog::Error::Row { .. } | catalog::Error::Unlocked { .. })
         | dump::Error::Panicked(_)
+        | dump::Error::Unread { .. }
         | dump::Error::Stream { .. }
         | dump::Error::RowCount { .. } => Class::Bug,
         dump::Error::Archive(error) => archive_class(error),

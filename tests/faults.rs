@@ -541,25 +541,30 @@ fn more_tables_than_locks(shared: &Server) -> TestResult {
     Ok(())
 }
 
-/// So many that a worker meets one before the leader has read all.
-const LATER: usize = 8;
+/// So many that a worker meets one before the leader has read all, though several are read together.
+const LATER: usize = 200;
+/// Somebody queues for so many of them.
+const QUEUES: usize = LATER / 10;
 
-/// Somebody queues for each of some tables behind the dump's lock, and the workers behind him: the leader must read them.
+/// Somebody queues for some tables behind the dump's lock, and the workers behind him: the leader must read them.
 fn ddl_that_waits_behind_the_dump(server: &Server) -> TestResult {
     let source = large(server);
-    for number in 0..LATER {
-        source.psql(&format!("CREATE TABLE later{number} AS SELECT n FROM generate_series(1, 100) n"));
-    }
-    let stopped = StoppedDump::start(&source);
+    source.psql(&format!(
+        "DO $$ BEGIN FOR i IN 0..{LATER} - 1 LOOP \
+           EXECUTE 'CREATE TABLE later' || i || ' AS SELECT n FROM generate_series(1, 100) n'; \
+         END LOOP; END $$"
+    ));
+    // Leader and worker take turns until the small tables come.
+    let stopped = StoppedDump::start_with(&source, &["--jobs", "2", "--split-above", "1MB"]);
     let truncate = |number| {
         let statement = format!("TRUNCATE later{number}");
         server.oracle("psql").args(["-XAtq", "-d", &source.name, "-c", &statement]).spawn()
     };
-    let waiting = (0..LATER).map(truncate).collect::<Result<Vec<_>, _>>()?;
+    let waiting = (0..LATER).step_by(LATER / QUEUES).map(truncate).collect::<Result<Vec<_>, _>>()?;
     wait_until(
         &source,
         &format!(
-            "SELECT count(*) = {LATER} FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+            "SELECT count(*) = {QUEUES} FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
              WHERE d.datname = current_database() AND mode = 'AccessExclusiveLock' AND NOT granted"
         ),
     );

@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 
 use super::dependencies::DEPENDENCIES;
 use super::kinds::{KINDS, Kind, Query, passwords_query};
-use super::{Columns, Error, Inventory, Packed, Relation, Results, Row, Value};
+use super::{Columns, Error, Inventory, Packed, Results, Row, Value};
 use super::{inventory, transfer};
 use crate::pg::{Session, column};
 
@@ -77,31 +77,35 @@ pub async fn introspect(
         ask(session, helper, some, FOLLOW_UPS, &mut results).await?;
         tokio::try_join!(session.give_back_locks(), helper.give_back_locks())?;
     }
-    inventory::inventory(results, version, locked)
+    if !kinds.iter().any(|kind| kind.tag == TABLE_DATA) {
+        return inventory::inventory(results, version, locked);
+    }
+    // The server looks at several files for each table while this thread puts together what it has said.
+    let assembled = async { inventory::inventory(results, version, locked) };
+    let (sizes, mut inventory) = tokio::try_join!(measure(session, locked), assembled)?;
+    let relations = inventory.objects.iter_mut().filter_map(|object| object.data.as_mut());
+    for relation in relations.filter(|relation| relation.large_objects.is_empty()) {
+        if let Some(size) = sizes.get(&relation.oid) {
+            (relation.bytes, relation.pages) = *size;
+        }
+    }
+    Ok(inventory)
 }
 
-/// Finds out how large these tables are: the server looks at several files for each.
-///
-/// # Errors
-///
-/// As [`introspect`].
-pub async fn measure(session: &Session, relations: &mut [Relation]) -> Result<(), Error> {
-    let tables: Vec<u32> = relations
-        .iter()
-        .filter(|relation| relation.large_objects.is_empty())
-        .map(|relation| relation.oid)
-        .collect();
-    if tables.is_empty() {
-        return Ok(());
-    }
-    let sql = "
-        SELECT c.oid, s.heap + COALESCE(pg_catalog.pg_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS bytes,
-               s.heap / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS pages
-          FROM pg_catalog.pg_class c
-          CROSS JOIN LATERAL (VALUES (COALESCE(pg_catalog.pg_relation_size(c.oid), 0))) s (heap)
-         WHERE c.oid = ANY ($1)";
+/// Bytes and pages of tables, by OID.
+async fn measure(session: &Session, tables: &BTreeSet<u32>) -> Result<BTreeMap<u32, (u64, u32)>, Error> {
+    // In the text, since a parameter would cost a round trip, and after it nobody is there to send the rest.
+    let oids: Vec<String> = tables.iter().map(u32::to_string).collect();
+    let sql = format!(
+        "SELECT c.oid, s.heap + COALESCE(pg_catalog.pg_relation_size(NULLIF(c.reltoastrelid, 0)), 0) AS bytes,
+                s.heap / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS pages
+           FROM pg_catalog.pg_class c
+           CROSS JOIN LATERAL (VALUES (COALESCE(pg_catalog.pg_relation_size(c.oid), 0))) s (heap)
+          WHERE c.oid = ANY ('{{{}}}'::pg_catalog.oid[])",
+        oids.join(",")
+    );
     let mut sizes = BTreeMap::new();
-    for row in session.query("measuring the tables", sql, &[&tables]).await? {
+    for row in session.ask("measuring the tables", &sql).await? {
         let [bytes, pages]: [i64; 2] = [column(&row, "bytes")?, column(&row, "pages")?];
         // Block numbers have 32 bits.
         sizes.insert(
@@ -109,12 +113,7 @@ pub async fn measure(session: &Session, relations: &mut [Relation]) -> Result<()
             (bytes.unsigned_abs(), u32::try_from(pages).unwrap_or(u32::MAX)),
         );
     }
-    for relation in relations {
-        if let Some(size) = sizes.get(&relation.oid) {
-            (relation.bytes, relation.pages) = *size;
-        }
-    }
-    Ok(())
+    Ok(sizes)
 }
 
 const TABLE_DATA: &str = "TABLE DATA";

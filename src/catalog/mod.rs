@@ -20,7 +20,7 @@ mod transfer;
 mod uncovered;
 
 pub use error::Error;
-pub use introspect::{Scope, introspect, measure};
+pub use introspect::{Scope, introspect};
 pub use object::{
     Attribute, Draft, Inventory, Item, LargeObject, Lock, Object, ObjectId, Pass, Piece, Relation, Repair,
     Section, Shape, Statement, ValueKind,

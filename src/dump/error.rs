@@ -109,6 +109,12 @@ pub enum Error {
     /// A thread ended without a result.
     #[error("{0} ended unexpectedly. This is a bug in pgsnap")]
     Panicked(&'static str),
+    /// Parts of a table are left when there is nothing left to read.
+    #[error("table {table} was not read to its end; nothing was published. This is a bug in pgsnap")]
+    Unread {
+        /// Its qualified name.
+        table: String,
+    },
     /// It took longer than it may.
     #[error("the dump was not complete after {} s and --max-duration ended it; nothing was published\n  allow it more time, or dump when the server has less to do, or with more --jobs", limit.as_secs())]
     TooLong {

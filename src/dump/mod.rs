@@ -156,16 +156,15 @@ async fn write_archive(
     let splittable = snapshot.leader().version().major() >= 14;
     let header = Header::new(ArchiveId::random()?, source.snapshot_time);
     let oids: Vec<u32> = inventory.objects.iter().map(|object| object.id.oid).collect();
-    let (catalog, mut relations) = convert::catalog(source, inventory);
+    let (catalog, relations) = convert::catalog(source, inventory);
     let choice = selection.choose(&catalog)?;
     refuse_unlocked(&catalog, &choice, &oids, snapshot.locked())?;
     let needs_outside = needs_outside(&catalog, &choice);
     let (catalog, numbers) = selection.prune(catalog, &choice);
     let mut by_number: Vec<_> = relations.into_iter().map(Some).collect();
-    relations = numbers.iter().filter_map(|number| by_number[*number as usize].take()).collect();
+    let relations: Vec<_> = numbers.iter().filter_map(|number| by_number[*number as usize].take()).collect();
     let catalog = Arc::new(catalog);
     refuse_unreadable(&relations)?;
-    catalog::measure(snapshot.leader(), &mut relations).await?;
     let measures: Vec<plan::Measure<'_>> = relations
         .iter()
         .map(|relation| plan::Measure {
@@ -396,6 +395,10 @@ async fn read_tables(work: &Arc<Work>, jobs: usize, blocks: SyncSender<ToWriter>
     result?;
     if worker::again(work) {
         worker::lead(Arc::clone(work), blocks.clone()).await?;
+    }
+    let left = locked(&work.left).iter().position(|(chunks, _)| *chunks > 0);
+    if let Some(table) = left {
+        return Err(Error::Unread { table: work.catalog.tables[table].label() });
     }
     let confirmed = tokio::time::timeout(CONFIRM_PATIENCE, work.snapshot.confirm()).await;
     confirmed.map_err(|_| Error::SnapshotLost)?.map_err(|_| Error::SnapshotLost)?;

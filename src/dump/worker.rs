@@ -10,7 +10,7 @@ use super::budget::{Budget, Share};
 use super::buffers::Buffers;
 use super::encode::{EncoderPool, Encoding};
 use super::neighbour::Rate;
-use super::plan::{Chunk, copy_statement};
+use super::plan::{Chunk, Part, copy_statement};
 use super::writer::ToWriter;
 use crate::archive::{self, BlockPosition};
 use crate::copy_rows::RowSplitter;
@@ -26,6 +26,10 @@ const ENCODING_AHEAD: usize = 2;
 /// After so many chunks a worker gives back the locks on what it has read, which the leader holds anyway: the server has room for
 /// a limited number.
 const CHUNKS_LOCKED: usize = 200;
+
+/// How many tables are read in one round trip at most, and how large they are together. The workers share out what is left.
+const TOGETHER: usize = 16;
+const BYTES_TOGETHER: u64 = 256 << 10;
 
 /// The rate limit is asked after so many bytes, not for each row.
 const PAID_AT_ONCE: usize = 64 << 10;
@@ -70,6 +74,30 @@ pub struct Work {
 }
 
 impl Work {
+    /// What to read next: a chunk, or several tables that are so small that a round trip for each would take longer than their
+    /// rows.
+    fn next(&self) -> Vec<Chunk> {
+        let mut left = locked(&self.chunks);
+        let mut chunks = Vec::from_iter(left.pop_front());
+        let mut bytes = chunks.first().map_or(u64::MAX, |chunk| self.bytes_together(chunk));
+        while let Some(next) = left.front().filter(|_| chunks.len() < TOGETHER) {
+            bytes = bytes.saturating_add(self.bytes_together(next));
+            if bytes > BYTES_TOGETHER {
+                break;
+            }
+            chunks.extend(left.pop_front());
+        }
+        chunks
+    }
+
+    /// What a chunk counts among those that are read together. A part of a table may be more than was measured, and a condition
+    /// has locks of its own.
+    fn bytes_together(&self, chunk: &Chunk) -> u64 {
+        let is_plain =
+            chunk.part == Part::Whole && self.catalog.tables[chunk.table as usize].condition.is_none();
+        if is_plain { chunk.bytes } else { u64::MAX }
+    }
+
     async fn join(&self) -> Result<Session, Error> {
         let joined = locked(&self.joined).take();
         let mut session = match joined {
@@ -120,84 +148,111 @@ async fn read_chunks(
     session: &Session,
     blocks: &SyncSender<ToWriter>,
 ) -> Result<(), Error> {
-    for number in 1.. {
-        let Some(chunk) = locked(&work.chunks).pop_front() else { break };
-        if let Err(error) = read_chunk(work, session, &chunk, blocks).await {
+    let mut read = 0;
+    loop {
+        let chunks = work.next();
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = read_together(work, session, &chunks, blocks).await {
             // Somebody waits for the table behind our own lock, and everybody else behind him: a deadlock that the server
             // cannot see. The leader has that lock already.
             if matches!(error, Error::NoLock) {
-                locked(&work.refused).push(chunk);
+                locked(&work.refused).extend(chunks);
             }
             return Err(error);
         }
-        if number % CHUNKS_LOCKED == 0 {
+        read += chunks.len();
+        if read >= CHUNKS_LOCKED {
             session.give_back_locks().await?;
+            read = 0;
+        }
+    }
+}
+
+/// Reads chunks in one round trip.
+async fn read_together(
+    work: &Arc<Work>,
+    session: &Session,
+    chunks: &[Chunk],
+    blocks: &SyncSender<ToWriter>,
+) -> Result<(), Error> {
+    let tables: Vec<_> = chunks.iter().map(|chunk| &work.catalog.tables[chunk.table as usize]).collect();
+    let copies: Vec<_> =
+        chunks.iter().zip(&tables).map(|(chunk, table)| copy_statement(table, chunk.part)).collect();
+    let name = |at: usize| tables.get(at).map(|table| table.label()).unwrap_or_default();
+    for (copy, table) in copies.iter().zip(&tables).filter(|(_, table)| table.condition.is_some()) {
+        let refused = session.refuse_several(copy).await;
+        refused.map_err(|source| Error::Table { table: table.label(), source })?;
+    }
+    let reading_of = |at: usize| Reading::of(work, &chunks[at], name(at), blocks);
+    let mut reading = reading_of(0);
+    let mut rows = Vec::new();
+    let copied =
+        pg::copy::copy_out_together(session, &locks(&tables), &copies, &named_now(&tables), |at, bytes| {
+            while rows.len() < at {
+                let next = reading_of(rows.len() + 1);
+                rows.push(std::mem::replace(&mut reading, next).finish()?);
+            }
+            reading.push(bytes)
+        })
+        .await;
+    let untouched = rows.is_empty() && reading.next.sequence == 0;
+    let copied = copied.map_err(|(at, error)| match error {
+        Error::Server(source) if untouched && source.sqlstate() == Some(NO_LOCK) => Error::NoLock,
+        Error::Server(source) => Error::Table { table: name(at), source },
+        other => other,
+    })?;
+    rows.push(reading.finish()?);
+    // The last ones may have had no bytes.
+    for at in rows.len()..chunks.len() {
+        rows.push(reading_of(at).finish()?);
+    }
+    let oids = &copied.answers[copied.answers.len().saturating_sub(chunks.len())..];
+    for (at, chunk) in chunks.iter().enumerate() {
+        let (rows, sent) = (rows[at], copied.rows[at]);
+        if rows != sent {
+            return Err(Error::RowCount { table: name(at), rows, sent });
+        }
+        let oid = oids.get(at).and_then(|oid| oid.as_ref()?.parse().ok());
+        if oid != Some(work.oids[chunk.table as usize]) {
+            return Err(Error::Renamed { table: name(at) });
+        }
+        let mut left = locked(&work.left);
+        let (chunks, total) = &mut left[chunk.table as usize];
+        *chunks -= 1;
+        *total += rows;
+        if *chunks == 0 {
+            work.monitor.report(Event::Done(format!("table {}: {total} rows", name(at))));
         }
     }
     Ok(())
 }
 
-async fn read_chunk(
-    work: &Arc<Work>,
-    session: &Session,
-    chunk: &Chunk,
-    blocks: &SyncSender<ToWriter>,
-) -> Result<(), Error> {
-    let table = &work.catalog.tables[chunk.table as usize];
-    let name = table.label();
-    let statement = copy_statement(table, chunk.part);
-    let mut reading = Reading {
-        work,
-        table: &name,
-        splitter: RowSplitter::new(table.transfer.format()),
-        next: BlockPosition { chunk: chunk.number, sequence: 0 },
-        number: chunk.table,
-        encoding: VecDeque::new(),
-        blocks,
-        rows: 0,
-        unpaid: 0,
-        expected: chunk.bytes,
-    };
-    if table.condition.is_some() {
-        let refused = session.refuse_several(&statement).await;
-        refused.map_err(|source| Error::Table { table: name.clone(), source })?;
+/// Locks tables that are read together before the first of them is: when there is no lock on one, none has been read. One table
+/// needs no statement of its own for that.
+fn locks(tables: &[&archive::Table]) -> String {
+    if tables.len() == 1 {
+        return String::new();
     }
-    let copied =
-        pg::copy::copy_out_and_ask(session, &statement, &named_now(table), |bytes| reading.push(bytes)).await;
-    let untouched = reading.next.sequence == 0;
-    let (sent, oid) = copied.map_err(|error| match error {
-        Error::Server(source) if untouched && source.sqlstate() == Some(NO_LOCK) => Error::NoLock,
-        Error::Server(source) => Error::Table { table: name.clone(), source },
-        other => other,
-    })?;
-    let rows = reading.finish()?;
-    if rows != sent {
-        return Err(Error::RowCount { table: name, rows, sent });
-    }
-    if oid.and_then(|oid| oid.parse().ok()) != Some(work.oids[chunk.table as usize]) {
-        return Err(Error::Renamed { table: name });
-    }
-    let mut left = locked(&work.left);
-    let (chunks, total) = &mut left[chunk.table as usize];
-    *chunks -= 1;
-    *total += rows;
-    if *chunks == 0 {
-        work.monitor.report(Event::Done(format!("table {name}: {total} rows")));
-    }
-    Ok(())
+    let names = tables.iter().map(|table| sql::qualified(&table.schema, &table.name));
+    let names: Vec<_> = names.map(|name| format!("ONLY {name}")).collect();
+    format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "))
 }
 
-/// Asks which table the name means. COPY found it by its name, and the lock on a table does not keep its schema from being renamed:
-/// another table may have taken its place. The answer goes past the snapshot, as COPY does.
-fn named_now(table: &archive::Table) -> String {
-    let name = sql::literal(&sql::qualified(&table.schema, &table.name));
-    format!("SELECT pg_catalog.to_regclass({name})::pg_catalog.oid")
+/// Asks which tables the names mean. COPY found them by their names, and the lock on a table does not keep its schema from being
+/// renamed: another table may have taken its place. The answer goes past the snapshot, as COPY does.
+fn named_now(tables: &[&archive::Table]) -> String {
+    let names = tables.iter().map(|table| sql::literal(&sql::qualified(&table.schema, &table.name)));
+    let oids: Vec<_> =
+        names.map(|name| format!("(pg_catalog.to_regclass({name})::pg_catalog.oid)")).collect();
+    format!("VALUES {}", oids.join(", "))
 }
 
 /// A chunk being read.
 struct Reading<'a> {
     work: &'a Work,
-    table: &'a str,
+    table: String,
     splitter: RowSplitter,
     next: BlockPosition,
     number: u32,
@@ -210,7 +265,23 @@ struct Reading<'a> {
     expected: u64,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn of(work: &'a Work, chunk: &Chunk, table: String, blocks: &'a SyncSender<ToWriter>) -> Self {
+        let transfer = &work.catalog.tables[chunk.table as usize].transfer;
+        Reading {
+            work,
+            table,
+            splitter: RowSplitter::new(transfer.format()),
+            next: BlockPosition { chunk: chunk.number, sequence: 0 },
+            number: chunk.table,
+            encoding: VecDeque::new(),
+            blocks,
+            rows: 0,
+            unpaid: 0,
+            expected: chunk.bytes,
+        }
+    }
+
     fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if self.work.stopped.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
@@ -221,7 +292,7 @@ impl Reading<'_> {
                 rate.wait(std::mem::take(&mut self.unpaid), &self.work.stopped);
             }
         }
-        self.splitter.push(bytes).map_err(|source| Error::Stream { table: self.table.to_owned(), source })?;
+        self.splitter.push(bytes).map_err(|source| Error::Stream { table: self.table.clone(), source })?;
         // The rows before a huge one do not wait for it: it gets a block of its own, which takes less memory.
         if self.splitter.ready() > 0 && self.splitter.held() >= BLOCK_BYTES {
             self.cut(self.work.buffers.take())
@@ -286,7 +357,7 @@ impl Reading<'_> {
             self.hand_over_oldest()?;
         }
         self.advance(self.expected);
-        self.splitter.finish().map_err(|source| Error::Stream { table: self.table.to_owned(), source })?;
+        self.splitter.finish().map_err(|source| Error::Stream { table: self.table.clone(), source })?;
         Ok(self.rows)
     }
 }

@@ -28,37 +28,57 @@ const MESSAGE_BYTES: usize = 1 << 20;
 pub async fn copy_out<E: From<Error>>(
     session: &Session,
     sql: &str,
-    sink: impl FnMut(&[u8]) -> Result<(), E>,
+    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<u64, E> {
-    copy_out_and_ask(session, sql, "", sink).await.map(|(count, _)| count)
+    let copied = copy_out_together(session, "", &[sql.to_owned()], "", |_, bytes| sink(bytes)).await;
+    copied.map(|copied| copied.rows.iter().sum()).map_err(|(_, error)| error)
 }
 
-/// As [`copy_out`], and asks a question right behind it, which costs no round trip of its own. The answer is the first column of the
-/// last row, as text.
-pub async fn copy_out_and_ask<E: From<Error>>(
+/// What COPYs that were sent together have come to.
+#[derive(Debug)]
+pub struct CopiedTogether {
+    /// How many rows each of them sent, as the server says.
+    pub rows: Vec<u64>,
+    /// The first column of each row that the other statements have for an answer, as text.
+    pub answers: Vec<Option<String>>,
+}
+
+/// As [`copy_out`], for several statements in one round trip: `first`, then the COPYs, then a question. `sink` is told the number
+/// of the COPY, from 0, whose bytes it gets; one that has no bytes is passed over.
+///
+/// # Errors
+///
+/// Those of [`copy_out`], with the number of the COPY that was not complete.
+pub async fn copy_out_together<E: From<Error>>(
     session: &Session,
-    sql: &str,
+    first: &str,
+    copies: &[String],
     question: &str,
-    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(u64, Option<String>), E> {
+    mut sink: impl FnMut(usize, &[u8]) -> Result<(), E>,
+) -> Result<CopiedTogether, (usize, E)> {
     let protocol = |cause: &str| Error::Protocol {
         what: READING.to_owned(),
         cause: cause.to_owned(),
-        statement: Some(sql.to_owned()),
+        statement: Some(copies.join("; ")),
     };
-    let text = session.in_encoding(format!("{sql}; {question}")).await?;
-    let mut rows = session
-        .link
-        .tap
-        .begin()
-        .ok_or_else(|| protocol("an earlier COPY on this connection has not come to its end"))?;
+    let statements = [first].into_iter().chain(copies.iter().map(String::as_str)).chain([question]);
+    let text = statements.filter(|statement| !statement.is_empty()).collect::<Vec<_>>().join("; ");
+    let text = session.in_encoding(text).await.map_err(|error| (0, error.into()))?;
+    let Some(mut rows) = session.link.tap.begin() else {
+        return Err((0, protocol("an earlier COPY on this connection has not come to its end").into()));
+    };
     let reading = async {
-        while let Some(mut input) = rows.take().await.map_err(|error| session.lost(READING, &error))? {
-            let delivered = input.deliver(&mut sink);
-            rows.give_back(input);
-            delivered?;
+        for at in 0..copies.len() {
+            while let Some(mut input) =
+                rows.take().await.map_err(|error| (at, session.lost(READING, &error).into()))?
+            {
+                let delivered = input.deliver(|bytes| sink(at, bytes));
+                rows.give_back(input);
+                delivered.map_err(|error| (at, error))?;
+            }
+            rows.next();
         }
-        Ok::<_, E>(())
+        Ok::<_, (usize, E)>(())
     };
     // What the server answers beside the rows; an error there ends the rows too.
     let answering = async {
@@ -69,16 +89,26 @@ pub async fn copy_out_and_ask<E: From<Error>>(
     let (answers, ()) = try_join(answering, reading).await?;
     let answers = match answers {
         Ok(answers) => answers,
-        Err(error) => return Err(session.failure(READING, Some(sql), error).await.into()),
+        Err(error) => {
+            let at = rows.ended().len().min(copies.len() - 1);
+            return Err((
+                at,
+                session.failure(READING, copies.get(at).map(String::as_str), error).await.into(),
+            ));
+        }
     };
-    let answer = answers.iter().rev().find_map(|answer| match answer {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    });
-    match rows.finish().await {
-        Some(count) => Ok((count, answer)),
-        None => Err(protocol("the COPY ended without its row count").into()),
+    let answers = answers
+        .iter()
+        .filter_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => Some(row.get(0).map(str::to_owned)),
+            _ => None,
+        })
+        .collect();
+    let rows = rows.finish().await;
+    if rows.len() != copies.len() {
+        return Err((rows.len(), protocol("a COPY ended without its row count").into()));
     }
+    Ok(CopiedTogether { rows, answers })
 }
 
 /// A running `COPY ... FROM STDIN`. Dropped unfinished it is rolled back: the server is told that the COPY failed.

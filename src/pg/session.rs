@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
-use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Row, Statement};
 
 use super::config::ConnectConfig;
@@ -116,14 +116,14 @@ impl Session {
         }
     }
 
-    /// The rows of a query one by one, so that they are not in memory all at once.
+    /// The rows of a query without parameters one by one, so that they are not in memory all at once, in one round trip.
     ///
     /// # Errors
     ///
     /// As [`Session::query`].
     pub async fn query_each(&self, what: &str, sql: &str, mut each: impl FnMut(&Row)) -> Result<()> {
         let streamed = async {
-            let mut rows = pin!(self.link.client.query_raw(sql, [] as [i32; 0]).await?);
+            let mut rows = pin!(self.link.client.query_typed_raw(sql, [] as [(i32, Type); 0]).await?);
             while let Some(row) = rows.try_next().await? {
                 each(&row);
             }

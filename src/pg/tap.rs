@@ -40,11 +40,11 @@ const READY_FOR_QUERY: u8 = b'Z';
 enum Phase {
     /// No COPY TO STDOUT.
     Idle,
-    /// The next CopyOutResponse starts ours.
+    /// The next CopyOutResponse starts the first of ours.
     Armed,
     /// CopyData frames belong to the reader.
     Data,
-    /// The rows are over; the command tag and ReadyForQuery are still to come.
+    /// The rows of one COPY are over; the command tag, and the next COPY or ReadyForQuery, are still to come.
     Tail,
     /// The reader went away before the end. What is left goes to the driver, which drops it.
     Abandoned,
@@ -165,8 +165,10 @@ struct Shared {
     input: Option<Input>,
     phase: Phase,
     copy_in: CopyInStart,
-    /// From the command tag of the last COPY.
-    rows: Option<u64>,
+    /// How many COPYs have begun since the reader claimed their rows.
+    begun: usize,
+    /// From the command tags of those that have ended.
+    rows: Vec<u64>,
     /// ErrorResponse frames seen so far.
     errors: u64,
     driver: Option<Waker>,
@@ -202,8 +204,9 @@ impl Shared {
                 input.enter_copy_data(length);
                 return Ok(Some(Side::Reader));
             }
-            (COPY_OUT_RESPONSE, Phase::Armed) => {
+            (COPY_OUT_RESPONSE, Phase::Armed | Phase::Tail) => {
                 self.phase = Phase::Data;
+                self.begun += 1;
                 input.drop_frame(length);
                 return self.front();
             }
@@ -221,7 +224,7 @@ impl Shared {
                 let Some(body) = input.available().get(5..length + 1) else {
                     return Ok(None);
                 };
-                self.rows = self.rows.or(rows_of_tag(body));
+                self.rows.extend(rows_of_tag(body));
             }
             _ => {}
         }
@@ -280,33 +283,29 @@ impl Shared {
         }
     }
 
-    /// Lends the input to the reader when it holds bytes of the COPY. None: the rows are over.
-    fn poll_reader(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Input>>> {
+    /// Lends the input to the reader when it holds bytes of the COPY of this number, from 1. None: its rows are over.
+    fn poll_reader(&mut self, copy: usize, context: &mut Context<'_>) -> Poll<io::Result<Option<Input>>> {
         loop {
-            if self.phase == Phase::Armed {
-                // Until the rows begin, the driver reads.
-                self.reader = Some(context.waker().clone());
-                return Poll::Pending;
+            // Until the rows begin, the driver reads.
+            if self.begun < copy && matches!(self.phase, Phase::Armed | Phase::Tail) {
+                return self.leave_to_driver(context);
             }
-            match self.front()? {
+            if self.begun != copy || self.phase != Phase::Data {
+                wake(&mut self.driver);
+                return Poll::Ready(Ok(None));
+            }
+            let front = self.front()?;
+            if self.phase != Phase::Data {
+                continue;
+            }
+            match front {
                 Some(Side::Reader) => {
                     let here = self.input.as_ref().is_some_and(|input| !input.available().is_empty());
                     if here {
                         return Poll::Ready(Ok(self.input.take()));
                     }
                 }
-                Some(Side::Driver | Side::Neither) => {
-                    wake(&mut self.driver);
-                    if self.phase != Phase::Data {
-                        return Poll::Ready(Ok(None));
-                    }
-                    self.reader = Some(context.waker().clone());
-                    return Poll::Pending;
-                }
-                None if self.phase != Phase::Data => {
-                    wake(&mut self.driver);
-                    return Poll::Ready(Ok(None));
-                }
+                Some(Side::Driver | Side::Neither) => return self.leave_to_driver(context),
                 None => {}
             }
             let Some(input) = &mut self.input else {
@@ -316,6 +315,12 @@ impl Shared {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
         }
+    }
+
+    fn leave_to_driver<T>(&mut self, context: &mut Context<'_>) -> Poll<T> {
+        self.reader = Some(context.waker().clone());
+        wake(&mut self.driver);
+        Poll::Pending
     }
 }
 
@@ -350,7 +355,8 @@ impl Tap {
             input: Some(Input::new()),
             phase: Phase::Idle,
             copy_in: CopyInStart::No,
-            rows: None,
+            begun: 0,
+            rows: Vec::new(),
             errors: 0,
             driver: None,
             reader: None,
@@ -384,38 +390,53 @@ impl Tap {
         matches!(lock(&self.0).phase, Phase::Armed | Phase::Data | Phase::Abandoned)
     }
 
-    /// Claims the rows of the COPY TO STDOUT that is sent next. None if another one is not over.
+    /// Claims the rows of the COPYs TO STDOUT that are sent next, together. None if earlier ones are not over.
     pub(super) fn begin(&self) -> Option<CopyTap<'_>> {
         let mut shared = lock(&self.0);
         if shared.phase != Phase::Idle {
             return None;
         }
         shared.phase = Phase::Armed;
-        shared.rows = None;
-        Some(CopyTap(&self.0))
+        shared.begun = 0;
+        shared.rows.clear();
+        Some(CopyTap { shared: &self.0, copy: 1 })
     }
 }
 
-/// The rows of one COPY TO STDOUT. Dropped early, it leaves them to the driver.
-pub(super) struct CopyTap<'a>(&'a Mutex<Shared>);
+/// The rows of COPYs TO STDOUT that were sent together. Dropped early, it leaves them to the driver.
+pub(super) struct CopyTap<'a> {
+    shared: &'a Mutex<Shared>,
+    /// The one that is read, from 1.
+    copy: usize,
+}
 
 impl CopyTap<'_> {
-    /// Waits for more rows; None when they are over, or the server refused the COPY. What is taken must be given back.
+    /// Waits for more rows; None when those of this COPY are over, or the server refused it. What is taken must be given back.
     pub(super) async fn take(&mut self) -> io::Result<Option<Input>> {
-        std::future::poll_fn(|context| lock(self.0).poll_reader(context)).await
+        std::future::poll_fn(|context| lock(self.shared).poll_reader(self.copy, context)).await
     }
 
     /// Gives back what [`CopyTap::take`] lent.
     pub(super) fn give_back(&mut self, input: Input) {
-        lock(self.0).input = Some(input);
+        lock(self.shared).input = Some(input);
     }
 
-    /// Waits until the server is ready for the next statement. The number of rows from the command tag.
-    pub(super) async fn finish(self) -> Option<u64> {
+    /// What is taken from now on are the rows of the next COPY.
+    pub(super) fn next(&mut self) {
+        self.copy += 1;
+    }
+
+    /// The number of rows of each COPY that has ended, from its command tag.
+    pub(super) fn ended(&self) -> Vec<u64> {
+        lock(self.shared).rows.clone()
+    }
+
+    /// Waits until the server is ready for the next statement. What [`CopyTap::ended`] says then.
+    pub(super) async fn finish(self) -> Vec<u64> {
         std::future::poll_fn(|context| {
-            let mut shared = lock(self.0);
+            let mut shared = lock(self.shared);
             if shared.phase != Phase::Tail {
-                return Poll::Ready(shared.rows);
+                return Poll::Ready(std::mem::take(&mut shared.rows));
             }
             shared.reader = Some(context.waker().clone());
             wake(&mut shared.driver);
@@ -427,7 +448,7 @@ impl CopyTap<'_> {
 
 impl Drop for CopyTap<'_> {
     fn drop(&mut self) {
-        let mut shared = lock(self.0);
+        let mut shared = lock(self.shared);
         shared.phase = match shared.phase {
             Phase::Armed | Phase::Data | Phase::Abandoned => Phase::Abandoned,
             Phase::Idle | Phase::Tail => Phase::Idle,

@@ -15,8 +15,14 @@ fn tapped() -> (Tap, Tapped, DuplexStream) {
     (tap, stream, servers)
 }
 
-/// What the reader and the driver get, when the server's bytes arrive in pieces of `piece` bytes.
-async fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, Option<u64>) {
+/// What the reader of one COPY and the driver get, when the server's bytes arrive in pieces of `piece` bytes.
+async fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, Vec<u64>) {
+    let (mut copies, driver, counts) = run_together(1, bytes, piece).await;
+    (copies.remove(0), driver, counts)
+}
+
+/// The same for the readers of several COPYs.
+async fn run_together(copies: usize, bytes: &[u8], piece: usize) -> (Vec<Vec<u8>>, Vec<u8>, Vec<u64>) {
     let (tap, mut stream, mut server) = tapped();
     let rows = tap.begin().unwrap();
     let send = async {
@@ -34,17 +40,22 @@ async fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, Option<u64>) {
     };
     let reader = async {
         let mut rows = rows;
-        let mut out = Vec::new();
-        while let Some(mut input) = rows.take().await.unwrap() {
-            input
-                .deliver(|bytes| {
-                    out.extend_from_slice(bytes);
-                    Ok::<_, ()>(())
-                })
-                .unwrap();
-            rows.give_back(input);
+        let mut all = Vec::new();
+        for _ in 0..copies {
+            let mut out = Vec::new();
+            while let Some(mut input) = rows.take().await.unwrap() {
+                input
+                    .deliver(|bytes| {
+                        out.extend_from_slice(bytes);
+                        Ok::<_, ()>(())
+                    })
+                    .unwrap();
+                rows.give_back(input);
+            }
+            all.push(out);
+            rows.next();
         }
-        (out, rows.finish().await)
+        (all, rows.finish().await)
     };
     let ((), driver, (reader, count)) = tokio::join!(send, driver, reader);
     (reader, driver, count)
@@ -77,7 +88,7 @@ async fn rows_go_to_the_reader_and_all_else_to_the_driver() {
         let (reader, driver, count) = run(&server, piece).await;
         assert_eq!(reader, [&b"one"[..], &[7; 300]].concat(), "pieces of {piece}");
         assert_eq!(driver, drivers, "pieces of {piece}");
-        assert_eq!(count, Some(3), "pieces of {piece}");
+        assert_eq!(count, [3], "pieces of {piece}");
     }
 }
 
@@ -89,7 +100,51 @@ async fn an_error_ends_the_rows_and_reaches_the_driver() {
     let server = [&response[..], &frame(COPY_DATA, b"one"), &error, &ready].concat();
     let drivers = [&error[..], &ready].concat();
     for piece in 1..server.len() + 1 {
-        assert_eq!(run(&server, piece).await, (b"one".to_vec(), drivers.clone(), None));
+        assert_eq!(run(&server, piece).await, (b"one".to_vec(), drivers.clone(), vec![]));
+    }
+}
+
+/// Three COPYs of 1, 0 and 2 rows, in the middle of other statements.
+fn three_copies() -> (Vec<u8>, Vec<u8>) {
+    let (response, done) = (frame(COPY_OUT_RESPONSE, &[1, 0, 0]), frame(COPY_DONE, b""));
+    let tag = |tag: &[u8]| frame(COMMAND_COMPLETE, tag);
+    let (locked, answered) = (tag(b"LOCK TABLE\0"), tag(b"SELECT 3\0"));
+    let ready = frame(READY_FOR_QUERY, b"T");
+    let (one, two, three) = (frame(COPY_DATA, b"one"), frame(COPY_DATA, b"two"), frame(COPY_DATA, b"three"));
+    let (first, second, third) = (tag(b"COPY 1\0"), tag(b"COPY 0\0"), tag(b"COPY 2\0"));
+    let server = [
+        &locked, &response, &one, &done, &first, &response, &done, &second, &response, &two, &three, &done,
+        &third, &answered, &ready,
+    ];
+    let driver = [&locked, &first, &second, &third, &answered, &ready];
+    let join = |frames: &[&Vec<u8>]| frames.iter().copied().flatten().copied().collect();
+    (join(&server), join(&driver))
+}
+
+#[tokio::test]
+async fn copies_that_were_sent_together_are_told_apart() {
+    let (server, drivers) = three_copies();
+    for piece in 1..server.len() + 1 {
+        let (readers, driver, counts) = run_together(3, &server, piece).await;
+        assert_eq!(readers, [&b"one"[..], b"", b"twothree"], "pieces of {piece}");
+        assert_eq!((driver, counts), (drivers.clone(), vec![1, 0, 2]), "pieces of {piece}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_ends_all_copies_that_were_sent_together() {
+    let (three, _) = three_copies();
+    let (error, ready) = (frame(ERROR_RESPONSE, b"SERROR\0\0"), frame(READY_FOR_QUERY, b"E"));
+    let third = three.windows(3).rposition(|bytes| bytes == b"two").unwrap() - 5;
+    let response = frame(COPY_OUT_RESPONSE, &[1, 0, 0]).len();
+    for (until, rows) in [(third - response, &b""[..]), (third, b""), (third + 8, b"two")] {
+        let server = [&three[..until], &error, &ready].concat();
+        for piece in 1..server.len() + 1 {
+            let (readers, driver, counts) = run_together(3, &server, piece).await;
+            assert_eq!(readers, [b"one", &b""[..], rows], "pieces of {piece}");
+            assert!(driver.ends_with(&[&error[..], &ready].concat()), "pieces of {piece}");
+            assert_eq!(counts, [1, 0], "pieces of {piece}");
+        }
     }
 }
 
@@ -102,7 +157,7 @@ async fn an_error_of_an_earlier_statement_is_none_of_the_copy() {
     let server = [&error[..], &ready, &response, &frame(COPY_DATA, b"one"), &done, &tag, &ready].concat();
     let drivers = [&error[..], &ready, &tag, &ready].concat();
     for piece in 1..server.len() + 1 {
-        assert_eq!(run(&server, piece).await, (b"one".to_vec(), drivers.clone(), Some(1)));
+        assert_eq!(run(&server, piece).await, (b"one".to_vec(), drivers.clone(), vec![1]));
     }
 }
 
@@ -118,7 +173,7 @@ async fn a_refused_copy_has_no_rows() {
 
 #[tokio::test]
 async fn a_connection_that_ends_before_the_rows_ends_the_wait_for_them() {
-    assert_eq!(run(&[], 1).await, (vec![], vec![], None));
+    assert_eq!(run(&[], 1).await, (vec![], vec![], vec![]));
 }
 
 #[tokio::test]
