@@ -3,7 +3,7 @@
 //! `tests/servers start 17 && cargo bench --bench end_to_end -- --rows 200000 --rounds 5 --major 17 --write dump`
 //!
 //! `--gigabytes 10` makes a memory database of so many bytes of rows; `--database NAME` takes one that is there; `--gzip-rounds N`
-//! bounds the rounds of pg_dump's default, which takes twenty times as long as others. `--write NAME` puts the table between the
+//! bounds the rounds of pg_dump's default, which takes thirty times as long as others, and may be 0. `--write NAME` puts the table between the
 //! marks NAME in docs/benchmarks.md and the plot into docs/benchmarks/NAME.svg.
 //!
 //! Times on a shared machine mean little; the ratio between commands that take turns means something.
@@ -172,6 +172,8 @@ fn table(medians: &[Median]) -> String {
     let (limit, zstd, gzip) = (seconds(LIMIT), seconds(ZSTD), seconds(GZIP));
     let of_pg_dump = medians.iter().filter(|median| median.name.starts_with("pg_dump"));
     let smallest = of_pg_dump.map(|median| median.bytes).min().unwrap_or(0).max(1) as f64;
+    // What did not take part is no number.
+    let times = |ratio: f64| if ratio.is_nan() { "-".to_owned() } else { format!("{ratio:.1}") };
     let mut table = "| command | seconds | x raw COPY | times as fast as pg_dump zstd:1, gzip | archive, MB | of the smallest pg_dump | peak MiB |\n\
                      |---|---|---|---|---|---|---|\n"
         .to_owned();
@@ -181,10 +183,10 @@ fn table(medians: &[Median]) -> String {
             bytes => (format!("{:.1}", *bytes as f64 / 1e6), format!("{:.2}", *bytes as f64 / smallest)),
         };
         table += &format!(
-            "| {name} | {seconds:.2} | {:.2} | {:.1}, {:.1} | {size} | {share} | {} |\n",
+            "| {name} | {seconds:.2} | {:.2} | {}, {} | {size} | {share} | {} |\n",
             seconds / limit,
-            zstd / seconds,
-            gzip / seconds,
+            times(zstd / seconds),
+            times(gzip / seconds),
             peak >> 20,
         );
     }
