@@ -13,19 +13,46 @@ pub const LARGE: usize = 4 * BLOCK_BYTES;
 const ROOM: usize = BLOCK_BYTES + (64 << 10);
 
 /// The buffers that nobody uses.
-#[derive(Default)]
-pub struct Buffers(Mutex<Vec<Vec<u8>>>);
+pub struct Buffers {
+    idle: Mutex<Vec<Vec<u8>>>,
+    /// How many are kept. A chunk that is larger than was expected has made its own and gives it here in the end: there would be more
+    /// and more.
+    most: usize,
+}
 
 impl Buffers {
+    /// None yet; for so many workers.
+    pub fn new(jobs: usize) -> Self {
+        Buffers { idle: Mutex::default(), most: 2 * (jobs + 1) }
+    }
+
     /// A buffer that may still hold something.
     pub fn take(&self) -> Vec<u8> {
-        locked(&self.0).pop().unwrap_or_else(|| Vec::with_capacity(ROOM))
+        locked(&self.idle).pop().unwrap_or_else(|| Vec::with_capacity(ROOM))
     }
 
     /// Gives one back.
     pub fn give(&self, buffer: Vec<u8>) {
-        if (ROOM..=LARGE).contains(&buffer.capacity()) {
-            locked(&self.0).push(buffer);
+        let mut idle = locked(&self.idle);
+        if idle.len() < self.most && (ROOM..=LARGE).contains(&buffer.capacity()) {
+            idle.push(buffer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_go_around_and_do_not_pile_up() {
+        let buffers = Buffers::new(1);
+        assert_eq!(buffers.take().capacity(), ROOM);
+        for capacity in [ROOM - 1, LARGE + 1, ROOM, ROOM + 1, LARGE, ROOM + 2, ROOM + 3] {
+            buffers.give(Vec::with_capacity(capacity));
+        }
+        let kept: Vec<usize> = (0..5).map(|_| buffers.take().capacity()).collect();
+        assert_eq!(kept, [ROOM + 2, LARGE, ROOM + 1, ROOM, ROOM]);
+        assert!(locked(&buffers.idle).is_empty());
     }
 }

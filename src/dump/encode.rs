@@ -61,7 +61,9 @@ impl EncoderPool {
         share: Share,
     ) -> Encoding {
         if rows.len() <= AT_ONCE {
-            return Encoding { block: Block::Done(self.encode(table, position, &rows)), share };
+            let encoded = self.encode(table, position, &rows);
+            self.buffers.give(rows);
+            return Encoding { block: Block::Done(encoded), share };
         }
         let (sender, receiver) = sync_channel(1);
         let pool = Arc::clone(self);

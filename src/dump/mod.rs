@@ -186,13 +186,13 @@ async fn write_archive(
     drop(relations);
     let path = options.output.path();
     let open = || file.try_clone().map_err(storage("open", path));
-    let buffers = Arc::<Buffers>::default();
+    let jobs = options.jobs.min(chunks.len());
+    let buffers = Arc::new(Buffers::new(jobs));
     let to = match options.output {
         Output::File(_) => Disk::past_the_cache(open()?),
         Output::Stdout => Disk::cached(open()?),
     };
     let (writer, blocks) = Writer::start(to, Arc::clone(&buffers), path.to_owned(), &header, &catalog)?;
-    let jobs = options.jobs.min(chunks.len());
     let work = Arc::new(Work {
         config: config.clone(),
         snapshot,

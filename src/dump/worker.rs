@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Error;
 use super::budget::{Budget, Share};
-use super::buffers::Buffers;
+use super::buffers::{Buffers, SMALL};
 use super::encode::{EncoderPool, Encoding};
 use super::neighbour::Rate;
 use super::plan::{Chunk, Part, copy_statement};
@@ -268,10 +268,14 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn of(work: &'a Work, chunk: &Chunk, table: String, blocks: &'a SyncSender<ToWriter>) -> Self {
         let transfer = &work.catalog.tables[chunk.table as usize].transfer;
+        let mut splitter = RowSplitter::new(transfer.format());
+        if chunk.bytes >= SMALL as u64 {
+            splitter.take(work.buffers.take());
+        }
         Reading {
             work,
             table,
-            splitter: RowSplitter::new(transfer.format()),
+            splitter,
             next: BlockPosition { chunk: chunk.number, sequence: 0 },
             number: chunk.table,
             encoding: VecDeque::new(),
