@@ -18,6 +18,9 @@ mod plan;
 #[path = "../src/restore/schedule.rs"]
 mod schedule;
 
+/// Less than the largest tables ask for.
+const MEMORY: u64 = 200;
+
 /// The kinds that a plan knows, and one that it does not.
 const KINDS: [&str; 6] =
     ["TABLE", "MATERIALIZED VIEW", "ROW SECURITY", "KIND OF THE FUTURE", "BLOB METADATA", "BLOBS"];
@@ -37,7 +40,9 @@ pub fn holds(input: &[u8]) {
 
 /// Panics unless a plan can be made of all of `catalog`.
 pub fn is_planned(catalog: &Catalog, index: &Index, jobs: usize, verify: bool) {
-    let plan = plan(catalog, index, Rows::InArchive { jobs }, verify, &References::new(), |_| true);
+    let rows = Rows::InArchive { jobs };
+    let memory = |_: &str, _: &Table, rows: &TableIndex| Some(rows.raw_bytes);
+    let plan = plan(catalog, index, rows, verify, &References::new(), &memory, |_| true);
     every_entry_once(catalog, index, &plan);
     needs_come_first(catalog, &plan.tasks);
     comes_to_its_end(plan.tasks, jobs);
@@ -85,7 +90,7 @@ fn catalog(input: &mut Input) -> (Catalog, Index) {
                 _ => Pass::Main,
             },
             lock: [Lock::None, Lock::Share, Lock::Exclusive][usize::from(order >> 4) % 3],
-            create: vec![],
+            create: vec![String::new()],
             drop: vec![],
             owned: None,
             tablespace: None,
@@ -171,7 +176,7 @@ fn needs_come_first(catalog: &Catalog, tasks: &[Task]) {
 /// Runs the tasks with `jobs` workers, the last that was started ends first.
 fn comes_to_its_end(tasks: Vec<Task>, jobs: usize) {
     let mut left = tasks.len();
-    let mut schedule = Schedule::new(tasks);
+    let mut schedule = Schedule::new(tasks, MEMORY);
     let mut running: Vec<(usize, Task)> = Vec::new();
     while !schedule.is_done() {
         while running.len() < jobs
@@ -185,6 +190,11 @@ fn comes_to_its_end(tasks: Vec<Task>, jobs: usize) {
                 assert!(!task.locks.iter().any(collide), "two tasks want the same table");
             }
             running.push((place, task));
+            let builds = running.iter().filter_map(|(_, task)| task.memory).filter(|memory| *memory > 0);
+            assert!(
+                builds.clone().count() < 2 || builds.sum::<u64>() <= MEMORY,
+                "builds take too much memory"
+            );
         }
         let (place, _) = running.pop().expect("something runs until everything is done");
         schedule.finish(place);

@@ -136,6 +136,7 @@ async fn drill(
         roles: false,
         force_version: false,
         selection: options.selection.clone(),
+        memory: None,
         // It is compared below, so that the time of the restore is its own.
         verify: false,
         blocks: Blocks::Sound,

@@ -1,8 +1,9 @@
 //! Opening a session: which of the servers, with which encryption, as whom.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::sync::Arc;
+use std::future::{Ready, poll_fn, ready};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::{SslMode as DriverSslMode, SslNegotiation};
 use tokio_postgres::tls::TlsConnect;
-use tokio_postgres::{CancelToken, Client, Config, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, SimpleQueryMessage};
 
 use super::config::{Address, ConnectConfig, Keepalive, Target};
 use super::tap::{Tap, Tapped};
@@ -40,10 +41,15 @@ pub(super) struct Link {
     pub driver: AbortHandle,
     /// What ended the connection, once something has.
     pub ended: watch::Receiver<Option<Arc<tokio_postgres::Error>>>,
+    /// The last notices of the server.
+    pub notices: Arc<Mutex<VecDeque<String>>>,
     pub cancel: CancelHandle,
     pub target: String,
     pub facts: Facts,
 }
+
+/// So many notices are kept for those who ask for them.
+const NOTICES: usize = 16;
 
 /// What a server says about itself.
 pub(super) struct Facts {
@@ -260,16 +266,29 @@ async fn log_in(config: &ConnectConfig, place: Dialed, application_name: &str) -
         .await
         .map_err(|error| Error::opening(target.clone(), &error))?;
     let (ended_sender, ended) = watch::channel(None);
+    let notices = Arc::<Mutex<VecDeque<String>>>::default();
+    let kept = Arc::clone(&notices);
     let driver = tokio::spawn(async move {
-        if let Err(error) = (&mut connection).await {
-            tracing::debug!(error = %super::error::causes(&error), "a connection ended");
-            ended_sender.send_replace(Some(Arc::new(error)));
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) => {
+                    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.truncate(NOTICES - 1);
+                    kept.push_front(notice.message().to_owned());
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(error = %super::error::causes(&error), "a connection ended");
+                    ended_sender.send_replace(Some(Arc::new(error)));
+                    return;
+                }
+            }
         }
     })
     .abort_handle();
     let facts = ask(&client, &target).await?;
     let cancel = CancelHandle { token: client.cancel_token(), place, timeout: config.connect_timeout };
-    Ok(Link { client, tap, driver, ended, cancel, target, facts })
+    Ok(Link { client, tap, driver, ended, notices, cancel, target, facts })
 }
 
 async fn ask(client: &Client, target: &str) -> Result<Facts> {

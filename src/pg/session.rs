@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::pin::pin;
+use std::sync::PoisonError;
 
 use futures_util::TryStreamExt as _;
 use tokio_postgres::types::{FromSql, ToSql, Type};
@@ -237,6 +238,12 @@ impl Session {
     /// Whether the server would take the text for another one in the client encoding.
     fn is_foreign(&self, sql: &str) -> bool {
         !sql.is_ascii() && !matches!(&*self.client_encoding, "UTF8" | "SQL_ASCII")
+    }
+
+    /// What the server has said beside its answers since this was asked last, the newest first; only the last few.
+    pub fn take_notices(&self) -> Vec<String> {
+        let mut notices = self.link.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *notices).into()
     }
 
     /// What the driver's error means. If the connection has ended, what ended it.

@@ -7,6 +7,7 @@ mod error;
 mod globals;
 mod large_object;
 mod load;
+mod memory;
 mod options;
 mod pipe;
 mod plan;
@@ -27,13 +28,14 @@ use tokio::task::JoinSet;
 pub use error::Error;
 pub use options::{Blocks, RestoreOptions};
 
-use crate::archive::{Archive, Catalog, Entry, Index, SequentialReader, TableIndex};
+use crate::archive::{Archive, Catalog, Entry, Index, SequentialReader, Table, TableIndex};
 use crate::pg::{self, CancelHandle, ConnectConfig, Purpose, Session};
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Options, references};
 use crate::sql;
 use crate::verify;
 use globals::Made;
+use memory::Budget;
 use pipe::Pipe;
 use plan::{Action, References, Rows, Task};
 use schedule::Schedule;
@@ -42,6 +44,13 @@ use schedule::Schedule;
 const DEADLOCK_TRIES: usize = 5;
 /// How many entries are sent to the server without waiting for the answer about the first.
 const ENTRIES_AHEAD: usize = 100;
+/// What maintenance_work_mem may be, in kB (PostgreSQL 13 to 18).
+const LEAST_KILOBYTES: u64 = 1 << 10;
+const MOST_KILOBYTES: u64 = i32::MAX as u64;
+/// pgvector's notice of an HNSW graph (0.5 to 0.8; it has no translations).
+const GRAPH_TOO_LARGE: &str = "no longer fits into maintenance_work_mem";
+/// disk_full, out_of_memory: parallel workers share memory that the system has to have at once; /dev/shm of a container has 64 MB.
+const NO_ROOM: [&str; 2] = ["53100", "53200"];
 /// deadlock_detected
 const DEADLOCK: &str = "40P01";
 /// Entries that call functions which came with PostgreSQL 18.
@@ -329,7 +338,10 @@ async fn restore(
         true => references(&shared.catalog, |_| true),
         false => References::new(),
     };
-    let plan = plan::plan(&shared.catalog, &index, rows, verify, &references, |entry| shared.wants(entry));
+    let budget = budget(&session, &shared.options).await?;
+    let memory = |statement: &str, table: &Table, rows: &TableIndex| budget.share(statement, table, rows);
+    let wants = |entry: &Entry| shared.wants(entry);
+    let plan = plan::plan(&shared.catalog, &index, rows, verify, &references, &memory, wants);
     match &archive {
         Some(_) => {
             shared.step("loading rows, building indexes and constraints");
@@ -337,7 +349,7 @@ async fn restore(
         }
         None => shared.step("building indexes and constraints"),
     }
-    run_tasks(shared, &Data { archive, index: Arc::clone(&index) }, workers, plan.tasks).await?;
+    run_tasks(shared, &Data { archive, index: Arc::clone(&index) }, workers, plan.tasks, &budget).await?;
     shared.step("restoring privileges");
     execute_all(shared, &session, &plan.acls).await?;
     shared.step("refreshing materialized views");
@@ -448,6 +460,47 @@ fn owner(shared: &Shared, entry: &Entry) -> Option<String> {
     }
 }
 
+/// The memory for builds of indexes on this server.
+async fn budget(session: &Session, options: &RestoreOptions) -> Result<Budget, Error> {
+    let sql = "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) AS own,
+                      pg_catalog.pg_size_bytes(pg_catalog.current_setting('effective_cache_size')) AS cached";
+    let rows = session.ask("asking for the server's memory settings", sql).await?;
+    let bytes = |name: &str| match rows.first() {
+        Some(row) => pg::column::<i64>(row, name).map(i64::unsigned_abs),
+        None => Ok(0),
+    };
+    Ok(Budget::new(options.memory, bytes("own")?, bytes("cached")?, options.jobs))
+}
+
+/// Restores an entry that builds an index, with so many bytes of memory.
+async fn build(shared: &Shared, session: &Session, place: usize, memory: u64) -> Result<(), Error> {
+    let kilobytes = (memory >> 10).clamp(LEAST_KILOBYTES, MOST_KILOBYTES);
+    session
+        .batch(&format!("SET maintenance_work_mem = '{kilobytes}kB'; SET client_min_messages = 'notice'"))
+        .await?;
+    session.take_notices();
+    match execute(shared, session, place).await {
+        Err(Error::Statement { source, object })
+            if source.sqlstate().is_some_and(|state| NO_ROOM.contains(&state)) =>
+        {
+            tracing::info!("{object} is built again, without parallel workers: {source}");
+            session.batch("SET max_parallel_maintenance_workers = 0").await?;
+            execute(shared, session, place).await?;
+            session.batch("RESET max_parallel_maintenance_workers").await?;
+        }
+        built => built?,
+    }
+    session.batch("SET client_min_messages = 'warning'").await?;
+    if let Some(notice) = session.take_notices().into_iter().find(|notice| notice.contains(GRAPH_TOO_LARGE)) {
+        shared.monitor.report(Event::Warning(format!(
+            "{}: {notice}. It was built slowly, with {} MB; --memory gives more",
+            shared.catalog.entries[place].label(),
+            kilobytes >> 10
+        )));
+    }
+    Ok(())
+}
+
 /// Runs a statement, again when the server chose it to break a deadlock: the plan knows most locks, not those that the server
 /// takes on partitions and referenced tables.
 async fn execute_one(session: &Session, statement: &str) -> Result<(), pg::Error> {
@@ -474,8 +527,9 @@ async fn run_tasks(
     data: &Data,
     mut idle: Vec<Session>,
     tasks: Vec<Task>,
+    budget: &Budget,
 ) -> Result<(), Error> {
-    let mut schedule = Schedule::new(tasks);
+    let mut schedule = Schedule::new(tasks, budget.bytes);
     let mut running = JoinSet::new();
     while !schedule.is_done() {
         while let Some(session) = idle.pop() {
@@ -502,7 +556,10 @@ async fn run_task(
 ) -> Result<(usize, Session), Error> {
     session.reset_client_encoding().await?;
     match (task.action, &data.archive) {
-        (Action::Execute(entry), _) => execute(&shared, &session, entry).await?,
+        (Action::Execute(entry), _) => match task.memory {
+            Some(memory) => build(&shared, &session, entry, memory).await?,
+            None => execute(&shared, &session, entry).await?,
+        },
         (Action::Load { table, blocks, freeze }, Some(archive)) => {
             load::load(&shared, archive, &mut session, table, blocks, freeze).await?
         }

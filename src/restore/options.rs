@@ -27,6 +27,8 @@ pub struct RestoreOptions {
     pub force_version: bool,
     /// What of the archive is restored. Without owners everything belongs to the role that restores.
     pub selection: Selection,
+    /// Bytes for all builds of indexes that run at one time; none when the server's settings decide.
+    pub memory: Option<u64>,
     /// Whether rows are counted and digests compared after the load.
     pub verify: bool,
     /// What is known of the archive.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section, Table};
+use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section, Table, TableIndex};
 
 /// Tables with more raw bytes than this are loaded by several workers at once.
 const LOAD_PART_BYTES: u64 = 256 << 20;
@@ -73,6 +73,8 @@ pub struct Task {
     pub locks: Vec<(usize, Lock)>,
     /// An estimate of its work, in bytes: larger tasks start first.
     pub weight: u64,
+    /// Bytes that the server may take to build an index; none when it builds none.
+    pub memory: Option<u64>,
 }
 
 /// What a restore will do after pre-data.
@@ -102,6 +104,9 @@ pub fn is_large_object(entry: &Entry) -> bool {
     entry.section == Section::Data && entry.table.is_none() && entry.kind == LARGE_OBJECT
 }
 
+/// What a statement that builds an index on a table with such rows may take of the server's memory, in bytes.
+pub type Memory<'a> = dyn Fn(&str, &Table, &TableIndex) -> Option<u64> + 'a;
+
 /// Makes the plan for the other entries that `wanted` lets through. `references` are those of the tables that may have their
 /// foreign keys already; none when the restore makes them all.
 pub fn plan(
@@ -110,6 +115,7 @@ pub fn plan(
     rows: Rows,
     verify: bool,
     references: &References,
+    memory: &Memory<'_>,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Plan {
     let mut plan = Plan::default();
@@ -121,6 +127,7 @@ pub fn plan(
         verify,
         wants: &wants,
         references,
+        memory,
         tasks: Vec::new(),
         of_entry: BTreeMap::new(),
         data_of: data_of(catalog),
@@ -190,6 +197,7 @@ struct Builder<'a> {
     wants: &'a dyn Fn(usize) -> bool,
     /// For entries with rows: those whose rows must be there before.
     references: &'a References,
+    memory: &'a Memory<'a>,
     tasks: Vec<Task>,
     /// The tasks that must have ended when something depends on the entry.
     of_entry: BTreeMap<usize, Vec<usize>>,
@@ -249,6 +257,7 @@ impl Builder<'_> {
                 after: after.clone(),
                 locks,
                 weight,
+                memory: None,
             }));
         }
         match root {
@@ -262,7 +271,7 @@ impl Builder<'_> {
         if self.verify {
             let locks = own.iter().map(|table| (*table, Lock::Share)).collect();
             let action = Action::Verify { table, others };
-            let verify = self.push(Task { action, after, locks, weight });
+            let verify = self.push(Task { action, after, locks, weight, memory: None });
             self.verify_of.extend(own.iter().map(|table| (*table, verify)));
         }
     }
@@ -321,12 +330,25 @@ impl Builder<'_> {
         if entry.kind == ROW_SECURITY {
             after.extend(dependencies(entry).filter_map(|table| self.verify_of.get(&table)));
         }
-        self.push(Task { action: Action::Execute(place), after, locks, weight })
+        let memory = self.memory(entry);
+        self.push(Task { action: Action::Execute(place), after, locks, weight, memory })
+    }
+
+    fn memory(&self, entry: &Entry) -> Option<u64> {
+        let mut tables = relations(self.catalog, entry).filter_map(|relation| self.number_of(relation));
+        let number = tables.next()? as usize;
+        let (table, rows) = (&self.catalog.tables[number], &self.index.tables[number]);
+        let share = |statement: &String| (self.memory)(statement, table, rows);
+        entry.create.iter().find_map(share)
     }
 
     fn bytes_of(&self, table: usize) -> u64 {
-        let number = self.data_of.get(&table).and_then(|data| self.catalog.entries[*data].table);
-        number.map_or(0, |number| self.index.tables[number as usize].raw_bytes)
+        self.number_of(table).map_or(0, |number| self.index.tables[number as usize].raw_bytes)
+    }
+
+    /// The number of the table whose entry is at this place, if the archive has its rows.
+    fn number_of(&self, table: usize) -> Option<u32> {
+        self.data_of.get(&table).and_then(|data| self.catalog.entries[*data].table)
     }
 
     /// The tasks an entry waits for: those of its dependencies, and for a table those that load it.
@@ -407,7 +429,15 @@ mod tests {
     #[test]
     fn post_data_waits_for_the_rows_and_acls_come_last() {
         let (catalog, index) = example(FREEZE_BYTES);
-        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, true, &References::new(), |_| true);
+        let plan = plan(
+            &catalog,
+            &index,
+            Rows::InArchive { jobs: 4 },
+            true,
+            &References::new(),
+            &|_, _, _| Some(1),
+            |_| true,
+        );
         assert_eq!(definitions(&catalog, |_| true), [0]);
         assert_eq!((plan.acls, plan.last), (vec![4], vec![]));
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
@@ -430,7 +460,15 @@ mod tests {
     #[test]
     fn a_small_table_is_not_emptied_first() {
         let (catalog, index) = example(FREEZE_BYTES - 4);
-        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 4 }, false, &References::new(), |_| true);
+        let plan = plan(
+            &catalog,
+            &index,
+            Rows::InArchive { jobs: 4 },
+            false,
+            &References::new(),
+            &|_, _, _| Some(1),
+            |_| true,
+        );
         assert_eq!(plan.tasks[0].action, Action::Load { table: 0, blocks: 0..4, freeze: false });
         assert_eq!(plan.tasks[0].locks, [(0, Lock::Share)]);
     }
@@ -445,7 +483,15 @@ mod tests {
         assert_eq!(definitions(&catalog, |_| true), [0]);
         assert!(catalog.holds_large_objects(&catalog.tables[0]));
         for (jobs, parts) in [(1, 1), (4, 3)] {
-            let plan = plan(&catalog, &index, Rows::InArchive { jobs }, true, &References::new(), |_| true);
+            let plan = plan(
+                &catalog,
+                &index,
+                Rows::InArchive { jobs },
+                true,
+                &References::new(),
+                &|_, _, _| Some(1),
+                |_| true,
+            );
             let (verify, loads) = plan.tasks.split_last().unwrap();
             let freeze = |task: &Task| matches!(task.action, Action::Load { freeze: true, .. });
             assert_eq!((loads.len(), loads.iter().any(freeze)), (parts, false));
@@ -457,7 +503,8 @@ mod tests {
     #[test]
     fn rows_that_are_loaded_are_read_back_and_waited_for_by_nobody() {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
-        let plan = plan(&catalog, &index, Rows::Loaded, true, &References::new(), |_| true);
+        let plan =
+            plan(&catalog, &index, Rows::Loaded, true, &References::new(), &|_, _, _| Some(1), |_| true);
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
         assert_eq!(
             actions,
@@ -471,7 +518,15 @@ mod tests {
     fn a_large_table_is_loaded_in_parts_that_cover_every_block_once() {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
         for (jobs, parts) in [(1, 1), (4, 3)] {
-            let plan = plan(&catalog, &index, Rows::InArchive { jobs }, false, &References::new(), |_| true);
+            let plan = plan(
+                &catalog,
+                &index,
+                Rows::InArchive { jobs },
+                false,
+                &References::new(),
+                &|_, _, _| Some(1),
+                |_| true,
+            );
             let mut next = 0;
             let mut loads = 0;
             for task in &plan.tasks {
@@ -489,7 +544,15 @@ mod tests {
     fn what_is_not_wanted_is_not_planned_and_not_waited_for() {
         let (catalog, index) = example(100);
         let wanted = |entry: &Entry| entry.table.is_none() && entry.kind != "ACL";
-        let plan = plan(&catalog, &index, Rows::InArchive { jobs: 1 }, false, &References::new(), wanted);
+        let plan = plan(
+            &catalog,
+            &index,
+            Rows::InArchive { jobs: 1 },
+            false,
+            &References::new(),
+            &|_, _, _| Some(1),
+            wanted,
+        );
         assert_eq!(plan.tasks.len(), 2);
         assert!(plan.tasks.iter().all(|task| task.after.is_empty()) && plan.acls.is_empty());
     }

@@ -1,4 +1,4 @@
-//! Which task may start now: dependencies, locks, and the largest first. No I/O.
+//! Which task may start now: dependencies, locks, memory, and the largest first. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,17 @@ pub struct Schedule {
     ready: BTreeSet<(std::cmp::Reverse<u64>, usize)>,
     /// Relations under lock: how many share it, or `EXCLUSIVE`.
     held: BTreeMap<usize, usize>,
+    /// Bytes of memory that running tasks have, and may have together.
+    memory: u64,
+    budget: u64,
     unfinished: usize,
 }
 
 const EXCLUSIVE: usize = usize::MAX;
 
 impl Schedule {
-    /// All tasks are still to be done.
-    pub fn new(tasks: Vec<Task>) -> Self {
+    /// All tasks are still to be done, with so many bytes of memory for those that build indexes.
+    pub fn new(tasks: Vec<Task>, budget: u64) -> Self {
         let mut followers = vec![Vec::new(); tasks.len()];
         for (place, task) in tasks.iter().enumerate() {
             for before in &task.after {
@@ -35,6 +38,8 @@ impl Schedule {
             ready: ready.map(|(place, task)| (std::cmp::Reverse(task.weight), place)).collect(),
             followers,
             held: BTreeMap::new(),
+            memory: 0,
+            budget,
             unfinished: tasks.len(),
             tasks,
         }
@@ -42,9 +47,10 @@ impl Schedule {
 
     /// A task that can start, if there is one; its locks are held from now on.
     pub fn start(&mut self) -> Option<(usize, Task)> {
-        let key = *self.ready.iter().find(|(_, place)| self.can_lock(*place))?;
+        let key = *self.ready.iter().find(|(_, place)| self.can_lock(*place) && self.has_memory(*place))?;
         self.ready.remove(&key);
         let task = self.tasks[key.1].clone();
+        self.memory += task.memory.unwrap_or(0);
         for (relation, lock) in &task.locks {
             let holders = self.held.entry(*relation).or_default();
             *holders = if *lock == Lock::Exclusive { EXCLUSIVE } else { *holders + 1 };
@@ -60,8 +66,15 @@ impl Schedule {
         })
     }
 
+    /// One that needs more than there is runs alone.
+    fn has_memory(&self, place: usize) -> bool {
+        let wanted = self.tasks[place].memory.unwrap_or(0);
+        wanted == 0 || self.memory == 0 || self.memory.saturating_add(wanted) <= self.budget
+    }
+
     /// Takes note that a task has ended well.
     pub fn finish(&mut self, place: usize) {
+        self.memory -= self.tasks[place].memory.unwrap_or(0);
         for (relation, _) in &self.tasks[place].locks {
             match self.held.get_mut(relation) {
                 Some(holders) if *holders != EXCLUSIVE && *holders > 1 => *holders -= 1,
@@ -89,7 +102,13 @@ mod tests {
     use super::*;
 
     fn task(after: &[usize], locks: &[(usize, Lock)], weight: u64) -> Task {
-        Task { action: Action::Execute(0), after: after.to_vec(), locks: locks.to_vec(), weight }
+        Task {
+            action: Action::Execute(0),
+            after: after.to_vec(),
+            locks: locks.to_vec(),
+            weight,
+            memory: None,
+        }
     }
 
     fn started(schedule: &mut Schedule) -> Vec<usize> {
@@ -98,8 +117,10 @@ mod tests {
 
     #[test]
     fn heaviest_first_after_what_they_wait_for() {
-        let mut schedule =
-            Schedule::new(vec![task(&[], &[], 1), task(&[0], &[], 5), task(&[0], &[], 9), task(&[], &[], 2)]);
+        let mut schedule = Schedule::new(
+            vec![task(&[], &[], 1), task(&[0], &[], 5), task(&[0], &[], 9), task(&[], &[], 2)],
+            0,
+        );
         assert_eq!(started(&mut schedule), [3, 0]);
         schedule.finish(0);
         assert_eq!(started(&mut schedule), [2, 1]);
@@ -114,7 +135,7 @@ mod tests {
     fn shared_locks_run_together_and_exclusive_ones_alone() {
         let share = task(&[], &[(7, Lock::Share)], 2);
         let exclusive = task(&[], &[(7, Lock::Exclusive)], 1);
-        let mut schedule = Schedule::new(vec![share.clone(), share, exclusive.clone(), exclusive]);
+        let mut schedule = Schedule::new(vec![share.clone(), share, exclusive.clone(), exclusive], 0);
         assert_eq!(started(&mut schedule), [0, 1]);
         schedule.finish(0);
         assert_eq!(started(&mut schedule), [] as [usize; 0]);
@@ -126,11 +147,26 @@ mod tests {
 
     #[test]
     fn a_blocked_task_does_not_hold_up_others() {
-        let mut schedule = Schedule::new(vec![
-            task(&[], &[(1, Lock::Exclusive)], 9),
-            task(&[], &[(1, Lock::Exclusive)], 8),
-            task(&[], &[(2, Lock::Exclusive)], 1),
-        ]);
+        let mut schedule = Schedule::new(
+            vec![
+                task(&[], &[(1, Lock::Exclusive)], 9),
+                task(&[], &[(1, Lock::Exclusive)], 8),
+                task(&[], &[(2, Lock::Exclusive)], 1),
+            ],
+            0,
+        );
         assert_eq!(started(&mut schedule), [0, 2]);
+    }
+
+    #[test]
+    fn builds_share_the_memory_and_one_that_needs_more_runs_alone() {
+        let build = |memory, weight| Task { memory: Some(memory), ..task(&[], &[], weight) };
+        let tasks = vec![build(90, 9), build(60, 8), build(40, 7), build(10, 6), task(&[], &[], 5)];
+        let mut schedule = Schedule::new(tasks, 80);
+        assert_eq!(started(&mut schedule), [0, 4]);
+        schedule.finish(0);
+        assert_eq!(started(&mut schedule), [1, 3]);
+        schedule.finish(1);
+        assert_eq!(started(&mut schedule), [2]);
     }
 }

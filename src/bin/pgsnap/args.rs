@@ -105,6 +105,9 @@ pub struct Restore {
     /// Make the roles that are missing, with their attributes, settings and memberships
     #[arg(long)]
     pub roles: bool,
+    /// Memory for all index builds that run at one time [default: a quarter of the server's effective_cache_size]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub memory: Option<u64>,
     /// Try an archive from a newer major version than the server's; every table is read back and compared
     #[arg(long, conflicts_with_all = ["no_verify", "sql"])]
     pub force_version: bool,
@@ -118,7 +121,7 @@ pub struct Restore {
     #[arg(long)]
     pub salvage: bool,
     /// Print the script for psql that would run, rows included, and connect to nothing
-    #[arg(long, conflicts_with_all = ["jobs", "no_verify", "create", "roles", "Connection"])]
+    #[arg(long, conflicts_with_all = ["jobs", "memory", "no_verify", "create", "roles", "Connection"])]
     pub sql: bool,
     #[command(flatten)]
     pub selection: Selection,

@@ -168,6 +168,7 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
         roles: args.roles,
         force_version: args.force_version,
         selection,
+        memory: args.memory,
         verify: !args.no_verify,
         blocks,
     };
