@@ -12,6 +12,8 @@ pub struct Budget {
     pub least: u64,
     /// How many may run at one time.
     pub jobs: u64,
+    /// What a build that fails with less may take beyond the budget, in bytes: what the server believes to be there.
+    pub most: u64,
 }
 
 impl Budget {
@@ -27,7 +29,8 @@ impl Budget {
         let jobs = jobs.max(1) as u64;
         let bytes =
             asked.unwrap_or((effective_cache_size / 4).max(maintenance_work_mem.saturating_mul(jobs)));
-        Budget { bytes, least: maintenance_work_mem.min(bytes / jobs), jobs }
+        let least = maintenance_work_mem.min(bytes / jobs);
+        Budget { bytes, least, jobs, most: bytes.max(effective_cache_size) }
     }
 
     /// What the build of an index gets, in bytes, and none for a statement that builds no index. `table` has the rows.
@@ -36,8 +39,10 @@ impl Budget {
             Index::Hnsw { m, value } => {
                 rows.rows.saturating_mul(hnsw_element(m, value_bytes(value, table, rows))).min(self.bytes)
             }
-            // With less it fails, whatever the budget is.
-            Index::Ivfflat { lists, value } => ivfflat(lists, value_bytes(value, table, rows)),
+            // With less it fails.
+            Index::Ivfflat { lists, value } => {
+                ivfflat(lists, value_bytes(value, table, rows), rows.rows).min(self.most)
+            }
             // Sorting in several passes takes little longer.
             Index::Other => rows.raw_bytes.min(self.bytes / self.jobs),
         };
@@ -71,8 +76,8 @@ impl Index {
         let options = tokens.iter().position(|token| *token == "WITH").unwrap_or(words.len());
         let option = |option: &str, default: u64| {
             let at = (options..words.len()).find(|at| is(*at, option) && is(at + 1, "="));
-            let value = at.and_then(|at| words.get(at + 2)?.trim_matches('\'').parse().ok());
-            value.unwrap_or(default)
+            let value = at.and_then(|at| words.get(at + 2)?.trim_matches('\'').parse::<u32>().ok());
+            value.map_or(default, u64::from)
         };
         let value = cast(&words[method..]);
         match words.get(method)?.as_str() {
@@ -94,10 +99,10 @@ fn cast(words: &[String]) -> Option<u64> {
 /// Bytes of a value, with its header, by type and dimensions.
 fn vector_bytes(kind: &str, dimensions: &str) -> Option<u64> {
     const HEADER: u64 = 8;
-    let dimensions: u64 = dimensions.parse().ok()?;
+    let dimensions = u64::from(dimensions.parse::<u32>().ok()?);
     match kind {
-        "vector" => Some(HEADER + dimensions.saturating_mul(4)),
-        "halfvec" => Some(HEADER + dimensions.saturating_mul(2)),
+        "vector" => Some(HEADER + dimensions * 4),
+        "halfvec" => Some(HEADER + dimensions * 2),
         "bit" => Some(HEADER + dimensions.div_ceil(8)),
         _ => None,
     }
@@ -126,10 +131,10 @@ fn hnsw_element(m: u64, value: u64) -> u64 {
 
 /// Bytes that the search for the centres of the lists asks for (pgvector 0.8, `ivfbuild.c` and `ivfkmeans.c`): samples, old
 /// and new centres, and a distance for each sample and centre, and for each two centres; and a tenth.
-fn ivfflat(lists: u64, value: u64) -> u64 {
+fn ivfflat(lists: u64, value: u64, rows: u64) -> u64 {
     let samples = lists.saturating_mul(50).max(10_000);
     let values = samples.saturating_add(lists.saturating_mul(2)).saturating_mul(value.next_multiple_of(8));
-    let distances = samples.saturating_add(lists).saturating_mul(lists).saturating_mul(4);
+    let distances = samples.min(rows).saturating_add(lists).saturating_mul(lists).saturating_mul(4);
     let others = samples.saturating_add(lists).saturating_mul(16);
     let bytes = values.saturating_add(distances).saturating_add(others);
     bytes.saturating_add(bytes / 10)
@@ -201,13 +206,17 @@ mod tests {
         let budget = Budget::new(Some(64 * MB), 64 * MB, 4096 * MB, 2);
         let share = budget.share(statement, &table(&["vector(1536)"]), &rows(1_000_000, 0)).unwrap();
         assert!((500 * MB..700 * MB).contains(&share), "{share}");
+        // Numbers of a forged archive, and more than a server has.
+        let forged = statement.replace("1000", &u32::MAX.to_string());
+        let table = table(&[&format!("vector({})", u32::MAX)]);
+        assert_eq!(budget.share(&forged, &table, &rows(u64::MAX, u64::MAX)), Some(4096 * MB));
     }
 
     #[test]
     fn a_budget_is_never_less_than_the_server_has_for_each() {
         assert_eq!(
             Budget::new(None, 64 * MB, 4096 * MB, 2),
-            Budget { bytes: 1024 * MB, least: 64 * MB, jobs: 2 }
+            Budget { bytes: 1024 * MB, least: 64 * MB, jobs: 2, most: 4096 * MB }
         );
         assert_eq!(Budget::new(None, 2048 * MB, 4096 * MB, 4).bytes, 8192 * MB);
         // Unless the user says so.

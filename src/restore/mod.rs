@@ -493,7 +493,7 @@ async fn build(shared: &Shared, session: &Session, place: usize, memory: u64) ->
     session.batch("SET client_min_messages = 'warning'").await?;
     if let Some(notice) = session.take_notices().into_iter().find(|notice| notice.contains(GRAPH_TOO_LARGE)) {
         shared.monitor.report(Event::Warning(format!(
-            "{}: {notice}. It was built slowly, with {} MB; --memory gives more",
+            "{}: {notice}. The index is whole, but was built slowly, with {} MB; --memory gives more",
             shared.catalog.entries[place].label(),
             kilobytes >> 10
         )));
