@@ -1,4 +1,5 @@
-//! Dumps of one database by turns: the raw COPY, pg_dump in its forms, pgsnap. Medians, ratios, a table and a plot.
+//! Dumps of one database by turns: the raw COPY, pg_dump in its forms, pgsnap; with `--restore` its restores. Medians, ratios, a table
+//! and a plot.
 //!
 //! `tests/servers start 17 && cargo bench --bench end_to_end -- --rows 200000 --rounds 5 --major 17 --write dump`
 //!
@@ -18,6 +19,7 @@ use support::{Database, Server};
 mod contest;
 #[path = "../tests/memory_db/mod.rs"]
 mod memory_db;
+mod restores;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -53,7 +55,13 @@ fn main() {
     let zstd = pg_dump_with_zstd();
     let tool = output(Command::new(zstd.join("pg_dump")).arg("--version"));
     let gzip_rounds = argument("--gzip-rounds", rounds);
-    let medians = contest(&server, name, &zstd, gzip_rounds).run(rounds);
+    let restores = std::env::args().any(|argument| argument == "--restore");
+    let archives = tempfile::tempdir().expect("a temporary directory");
+    let contest = match restores {
+        true => restores::contest(&server, name, &zstd, archives.path()),
+        false => contest(&server, name, &zstd, gzip_rounds),
+    };
+    let medians = contest.run(rounds);
     let what = format!(
         "{date}; {cores} cores of {processor}, which other work shares; PostgreSQL {version}, {tool}, pgsnap {pgsnap}; database of {bytes} on disk, \
          in the system's cache; medians of {rounds} rounds in turn{gzip}.",
@@ -63,9 +71,11 @@ fn main() {
         version = version.trim(),
         pgsnap = env!("CARGO_PKG_VERSION"),
         bytes = bytes.trim(),
-        gzip = if gzip_rounds < rounds { format!(" (gzip {gzip_rounds})") } else { String::new() },
+        gzip =
+            if gzip_rounds < rounds && !restores { format!(" (gzip {gzip_rounds})") } else { String::new() },
     );
-    let table = format!("{what}\n\n{}", table(&medians));
+    let table = if restores { restores::table(&medians) } else { table(&medians) };
+    let table = format!("{what}\n\n{table}");
     println!("{table}");
     if let Some(name) = text_argument("--write") {
         contest::write(&name, &table, &medians);

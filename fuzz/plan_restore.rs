@@ -1,6 +1,8 @@
 //! From any catalog whose parts agree, a restore takes every entry once and every block once, what is needed before what
 //! needs it, and comes to its end.
 
+use std::collections::BTreeSet;
+
 use pgsnap::archive::{
     ArchiveWriter, BlockRef, Catalog, Entry, Header, Index, Lock, Pass, Section, Source, Table, TableIndex,
     Transfer,
@@ -8,10 +10,13 @@ use pgsnap::archive::{
 
 use super::Input;
 use super::forge::{ID, table};
-use plan::{Action, Plan, References, Rows, Task, definitions, plan};
+use definitions::definitions;
+use plan::{Action, Plan, References, Rows, Task, plan};
 use schedule::Schedule;
 
 // The plan is no public name of the library; it needs nothing of it but the archive.
+#[path = "../src/restore/definitions.rs"]
+mod definitions;
 #[allow(dead_code)]
 #[path = "../src/restore/plan.rs"]
 mod plan;
@@ -22,8 +27,16 @@ mod schedule;
 const MEMORY: u64 = 200;
 
 /// The kinds that a plan knows, and one that it does not.
-const KINDS: [&str; 6] =
-    ["TABLE", "MATERIALIZED VIEW", "ROW SECURITY", "KIND OF THE FUTURE", "BLOB METADATA", "BLOBS"];
+const KINDS: [&str; 8] = [
+    "TABLE",
+    "COMMENT",
+    "ROW SECURITY",
+    "KIND OF THE FUTURE",
+    "BLOB METADATA",
+    "BLOBS",
+    "SEQUENCE",
+    "EVENT TRIGGER",
+];
 
 /// Input: jobs and whether to read back, then entries.
 pub fn holds(input: &[u8]) {
@@ -45,6 +58,9 @@ pub fn is_planned(catalog: &Catalog, index: &Index, jobs: usize, verify: bool) {
     let plan = plan(catalog, index, rows, verify, &References::new(), &memory, |_| true);
     every_entry_once(catalog, index, &plan);
     needs_come_first(catalog, &plan.tasks);
+    let definitions = definitions(catalog, |_| true);
+    definitions_in_order(catalog, &definitions);
+    comes_to_its_end(definitions, jobs);
     comes_to_its_end(plan.tasks, jobs);
 }
 
@@ -105,15 +121,15 @@ fn catalog(input: &mut Input) -> (Catalog, Index) {
 
 fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
     let definitions = definitions(catalog, |_| true);
-    let mut places = [&definitions[..], &plan.acls, &plan.last].concat();
-    for list in [&definitions, &plan.acls, &plan.last] {
+    let mut places = [&plan.acls[..], &plan.last, &plan.events].concat();
+    for list in [&plan.acls, &plan.last, &plan.events] {
         assert!(list.is_sorted(), "what runs in order runs in the archive's order");
     }
     let mut loaded = vec![0; index.tables.len()];
     let mut read_back: Vec<u32> = Vec::new();
-    for task in &plan.tasks {
+    for task in definitions.iter().chain(&plan.tasks) {
         match &task.action {
-            Action::Execute(place) => places.push(*place),
+            Action::Execute(entries) => places.extend(entries),
             Action::Load { table, blocks, freeze } => {
                 let table = usize::try_from(*table).unwrap();
                 let all = index.tables[table].blocks.len();
@@ -126,8 +142,7 @@ fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
                 let entry = &catalog.entries[entry];
                 // All entries are restored: a table that is there was made by this restore.
                 let kind_of = |id: &u32| catalog.entries[usize::try_from(*id).unwrap() - 1].kind.as_str();
-                let is_made =
-                    entry.dependencies.iter().any(|id| matches!(kind_of(id), "TABLE" | "MATERIALIZED VIEW"));
+                let is_made = entry.dependencies.iter().any(|id| kind_of(id) == "TABLE");
                 let is_large = index.tables[table].raw_bytes >= 2 << 20;
                 assert_eq!(*freeze, is_whole && is_made && is_large && entry.kind != "BLOBS");
                 loaded[table] = blocks.end;
@@ -145,10 +160,10 @@ fn every_entry_once(catalog: &Catalog, index: &Index, plan: &Plan) {
 
 /// The place in the catalog of what a task is about.
 fn place_of(catalog: &Catalog, task: &Task) -> usize {
-    match task.action {
-        Action::Execute(place) => place,
+    match &task.action {
+        Action::Execute(entries) => entries[0],
         Action::Load { table, .. } | Action::Verify { table, .. } => {
-            usize::try_from(catalog.tables[usize::try_from(table).unwrap()].entry).unwrap() - 1
+            usize::try_from(catalog.tables[usize::try_from(*table).unwrap()].entry).unwrap() - 1
         }
     }
 }
@@ -170,6 +185,37 @@ fn needs_come_first(catalog: &Catalog, tasks: &[Task]) {
                 assert!(task.after.contains(&earlier), "task {number} does not wait for task {earlier}");
             }
         }
+    }
+}
+
+/// Every definition comes behind those that it needs; what may not run beside others comes behind all that the archive has before
+/// it.
+fn definitions_in_order(catalog: &Catalog, tasks: &[Task]) {
+    let mut batch_of = vec![None; catalog.entries.len()];
+    // For each batch those that have ended when it begins.
+    let mut ended: Vec<BTreeSet<usize>> = Vec::new();
+    let mut alone = BTreeSet::new();
+    for (number, task) in tasks.iter().enumerate() {
+        let Action::Execute(entries) = &task.action else { panic!("definitions are statements") };
+        assert!(entries.is_sorted() && !entries.is_empty() && entries.len() <= 16);
+        let mut before: BTreeSet<usize> = task.after.iter().copied().collect();
+        before.extend(task.after.iter().flat_map(|earlier| ended[*earlier].clone()));
+        for place in entries {
+            for need in &catalog.entries[*place].dependencies {
+                let batch: Option<usize> = batch_of[usize::try_from(*need).unwrap() - 1];
+                assert!(batch.is_none_or(|batch| batch == number || before.contains(&batch)));
+            }
+            if !matches!(
+                catalog.entries[*place].kind.as_str(),
+                "TABLE" | "COMMENT" | "SEQUENCE" | "BLOB METADATA"
+            ) {
+                assert_eq!(before.len(), number, "a batch that runs beside none waits for all before it");
+                alone.insert(number);
+            }
+            batch_of[*place] = Some(number);
+        }
+        assert!(alone.iter().all(|earlier| *earlier == number || before.contains(earlier)));
+        ended.push(before);
     }
 }
 

@@ -58,6 +58,8 @@ pub enum Class {
     Snapshot = 6,
     /// Space, I/O, permissions; here or on the server.
     Storage = 7,
+    /// Another run is at work.
+    Locked = 8,
     /// Refused: target not empty, version, feature, extension, role or privilege missing.
     Refused = 9,
     /// A bug of ours.
@@ -75,6 +77,7 @@ impl Class {
             Class::Connect => "connect",
             Class::Snapshot => "snapshot",
             Class::Storage => "storage",
+            Class::Locked => "locked",
             Class::Refused => "refused",
             Class::Bug => "bug",
         }
@@ -139,10 +142,12 @@ impl Error {
 
 fn restored_object(error: &restore::Error) -> Option<&str> {
     match error {
-        restore::Error::Unfinished { cause, .. } | restore::Error::NothingLoaded { cause, .. } => {
-            restored_object(cause)
-        }
-        restore::Error::Statement { object, .. } => Some(object),
+        restore::Error::Unfinished { cause, .. }
+        | restore::Error::NotBegun { cause }
+        | restore::Error::Dropped { cause, .. }
+        | restore::Error::RolledBack { cause, .. }
+        | restore::Error::NothingLoaded { cause, .. } => restored_object(cause),
+        restore::Error::Statement { object, .. } | restore::Error::Drop { object, .. } => Some(object),
         restore::Error::Load { table, .. }
         | restore::Error::RowCount { table, .. }
         | restore::Error::Different { table, .. } => Some(table),
@@ -162,10 +167,13 @@ fn verified_object(error: &verify::Error) -> Option<&str> {
 
 fn server_of_restore(error: &restore::Error) -> Option<&pg::Error> {
     match error {
-        restore::Error::Unfinished { cause, .. } | restore::Error::NothingLoaded { cause, .. } => {
-            server_of_restore(cause)
-        }
+        restore::Error::Unfinished { cause, .. }
+        | restore::Error::NotBegun { cause }
+        | restore::Error::Dropped { cause, .. }
+        | restore::Error::RolledBack { cause, .. }
+        | restore::Error::NothingLoaded { cause, .. } => server_of_restore(cause),
         restore::Error::Server(error)
+        | restore::Error::Drop { source: error, .. }
         | restore::Error::Statement { source: error, .. }
         | restore::Error::Load { source: error, .. } => Some(error),
         restore::Error::ReadBack(error) => server_of_verify(error),
@@ -190,7 +198,9 @@ fn server_class(error: &pg::Error) -> Class {
         | pg::Error::TooManyConnections { .. }
         | pg::Error::NoSuchDatabase { .. }
         | pg::Error::Lost { .. } => Class::Connect,
-        pg::Error::UnsupportedServer { .. } | pg::Error::Denied { .. } => Class::Refused,
+        pg::Error::UnsupportedServer { .. } | pg::Error::Denied { .. } | pg::Error::Pooler { .. } => {
+            Class::Refused
+        }
         pg::Error::Snapshot { .. } | pg::Error::LockTimeout { .. } | pg::Error::TooManyLocks { .. } => {
             Class::Snapshot
         }
@@ -242,6 +252,7 @@ fn dump_class(error: &dump::Error) -> Class {
         dump::Error::Archive(error) => archive_class(error),
         dump::Error::Catalog(catalog::Error::Passwords)
         | dump::Error::Exists { .. }
+        | dump::Error::HalfRestored
         | dump::Error::NoRegularFile { .. }
         | dump::Error::LargeObjectsDenied { .. } => Class::Refused,
         dump::Error::Storage { .. } => Class::Storage,
@@ -268,15 +279,22 @@ fn script_class(error: &script::Error) -> Class {
 fn restore_class(error: &restore::Error) -> Class {
     match error {
         restore::Error::Server(error)
+        | restore::Error::Drop { source: error, .. }
         | restore::Error::Statement { source: error, .. }
         | restore::Error::Load { source: error, .. } => server_class(error),
         restore::Error::Archive(error) => archive_class(error),
         restore::Error::Selection(_) => Class::Usage,
-        restore::Error::NotEmpty { .. } | restore::Error::Preflight { .. } => Class::Refused,
+        restore::Error::Running => Class::Locked,
+        restore::Error::NotEmpty { .. }
+        | restore::Error::HalfRestored { .. }
+        | restore::Error::CannotResume { .. }
+        | restore::Error::Preflight { .. } => Class::Refused,
         restore::Error::Damaged { .. } | restore::Error::NoLargeObject { .. } => Class::Damaged,
-        restore::Error::Unfinished { cause, .. } | restore::Error::NothingLoaded { cause, .. } => {
-            restore_class(cause)
-        }
+        restore::Error::Unfinished { cause, .. }
+        | restore::Error::NotBegun { cause }
+        | restore::Error::Dropped { cause, .. }
+        | restore::Error::RolledBack { cause, .. }
+        | restore::Error::NothingLoaded { cause, .. } => restore_class(cause),
         restore::Error::ReadBack(error) => verify_class(error),
         restore::Error::Panicked(_) | restore::Error::RowCount { .. } => Class::Bug,
         restore::Error::Different { .. }

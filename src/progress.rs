@@ -10,6 +10,8 @@ pub enum Event {
     /// So many more bytes of that total have been done. A dump knows the size of tables on disk, and what it reads of each is more or
     /// less than that: it takes it for as much as was expected when all of it has been read.
     Advanced(u64),
+    /// What has been under way for the longest time: `INDEX public.i, for 60 s: building index: loading tuples, 43 %`.
+    Working(String),
     /// Something that the user should know, though it goes on.
     Warning(String),
     /// One object or table is done: `table public.events: 12 rows`.

@@ -436,7 +436,8 @@ fn a_failure_names_the_new_database(server: &Server) -> TestResult {
     scene.lose();
     let outcome = scene.restore(&archive, &["--create", "--roles"]).expect_code(5);
     let told = format!(
-        "1 roles were made and are whole; the database {}, which this restore made, holds a part of the archive: drop it",
+        "1 roles were made and are whole; the database {}, which this restore made, holds a part of the archive: repair the cause and go on \
+         with --resume",
         scene.database
     );
     assert!(outcome.stderr.contains(&told), "{}", outcome.stderr);

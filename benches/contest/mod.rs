@@ -14,6 +14,8 @@ pub struct Contender {
     name: String,
     /// Rounds in which it takes part, at most.
     rounds: u32,
+    /// What is done before each run, and not measured.
+    prepare: Box<dyn Fn()>,
     command: Box<dyn Fn(&Path) -> Command>,
     runs: Vec<Run>,
 }
@@ -48,9 +50,23 @@ impl Contest {
         self.contenders.push(Contender {
             name: name.to_owned(),
             rounds,
+            prepare: Box::new(|| ()),
             command: Box::new(command),
             runs: Vec::new(),
         });
+    }
+
+    /// Adds one that takes part in every round and is prepared before each.
+    pub fn add_prepared(
+        &mut self,
+        name: &str,
+        prepare: impl Fn() + 'static,
+        command: impl Fn(&Path) -> Command + 'static,
+    ) {
+        self.add(name, u32::MAX, command);
+        if let Some(added) = self.contenders.last_mut() {
+            added.prepare = Box::new(prepare);
+        }
     }
 
     /// Runs all in turn, so many rounds. The first one runs once more before that, which warms the server's cache and is not counted.
@@ -75,6 +91,7 @@ impl Contender {
     fn run(&self, file: &Path) -> Run {
         let _ = fs::remove_file(file);
         let _ = fs::remove_dir_all(file);
+        (self.prepare)();
         let mut command = (self.command)(file);
         command
             .stdout(File::options().write(true).open("/dev/null").expect("/dev/null"))

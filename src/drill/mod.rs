@@ -5,6 +5,7 @@ mod check;
 mod error;
 mod phases;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ pub use error::Error;
 use crate::archive::{Archive, ArchiveId, Catalog};
 use crate::pg::{ConnectConfig, Purpose, Session};
 use crate::progress::{Event, Monitor};
-use crate::restore::{self, Blocks, Input, RestoreOptions, RestoreSummary};
+use crate::restore::{self, Blocks, Clean, Input, OnError, RestoreOptions, RestoreSummary};
 use crate::selection::Selection;
 use crate::sql;
 use crate::verify::{self, VerifyOptions, VerifySummary};
@@ -140,6 +141,13 @@ async fn drill(
         // It is compared below, so that the time of the restore is its own.
         verify: false,
         blocks: Blocks::Sound,
+        resume: false,
+        clean: Clean::No,
+        single_transaction: false,
+        on_error: OnError::Stop,
+        role: None,
+        map_roles: BTreeMap::new(),
+        disable_triggers: false,
     };
     phases.recovery_begins();
     let input = Input::File(Arc::clone(&archive));

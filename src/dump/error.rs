@@ -9,6 +9,12 @@ use crate::{archive, catalog, copy_rows, pg, selection};
 /// An error of a dump. After one, nothing stands under the archive's name that was not there before.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A restore into the database has not ended.
+    #[error(
+        "the database holds a part of an archive: a restore into it is running or was ended (schema pgsnap_restore). Let it end, or go \
+         on with it (restore --resume), and dump then"
+    )]
+    HalfRestored,
     /// The connection, the snapshot or a query failed.
     #[error(transparent)]
     Server(#[from] pg::Error),

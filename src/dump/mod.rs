@@ -29,10 +29,11 @@ pub use error::Error;
 pub use options::{DumpOptions, Output};
 
 use crate::archive::{self, ArchiveId, Header, Source, Stats};
-use crate::catalog::{self, Inventory, Relation};
+use crate::catalog::{self, Inventory, Object, Relation};
 use crate::pg::{self, CancelHandle, Candidate, ConnectConfig, Session, Snapshot, SnapshotOptions, Wanted};
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Selection};
+use crate::sql;
 use budget::Budget;
 use buffers::Buffers;
 use disk::Disk;
@@ -150,6 +151,7 @@ async fn write_archive(
     let step = |text: &str| monitor.report(Event::Step(text.to_owned()));
     let selection = &options.selection;
     let (mut snapshot, helper, inventory) = look(config, options, &step, cancels).await?;
+    refuse_half_restored(&inventory)?;
     let source = source(&snapshot, &inventory, selection).await?;
     let encoding = snapshot.leader().server_encoding().to_owned();
     snapshot.set_leader_encoding(&encoding).await?;
@@ -334,6 +336,12 @@ fn needs_outside(catalog: &archive::Catalog, choice: &Choice) -> Vec<String> {
         format!("{}, by {first}{others}", catalog.entries[need].label())
     };
     needed.into_iter().map(sentence).collect()
+}
+
+/// A database into which a restore has brought a part of an archive is not one to be kept.
+fn refuse_half_restored(inventory: &Inventory) -> Result<(), Error> {
+    let is_note = |object: &Object| object.kind == "SCHEMA" && object.name == sql::RESTORE_NOTE;
+    if inventory.objects.iter().any(is_note) { Err(Error::HalfRestored) } else { Ok(()) }
 }
 
 /// Large objects that the role may not read are known before the first row is.

@@ -56,6 +56,15 @@ pub enum Error {
         /// What to look at.
         advice: &'static str,
     },
+    /// A pooler that gives each transaction another server process.
+    #[error(
+        "{target} is a pooler in transaction mode: it gives a session another server process in each transaction, and settings and \
+         snapshots are lost\n  connect to the server itself, or to a pool in session mode"
+    )]
+    Pooler {
+        /// Where it is.
+        target: String,
+    },
     /// The server's connection slots are used up (53300).
     #[error(
         "{target} has no free connection: {server}\n  use fewer jobs, or raise max_connections or the role's CONNECTION LIMIT"
@@ -216,6 +225,7 @@ impl Error {
             Error::Usage(_)
             | Error::PasswordRequired { .. }
             | Error::Tls { .. }
+            | Error::Pooler { .. }
             | Error::UnsupportedServer { .. }
             | Error::Protocol { .. } => None,
         }

@@ -87,6 +87,29 @@ impl Session {
         self.link.client.is_closed()
     }
 
+    /// An error if this session or `other` has another server process in each transaction, as a pooler in transaction mode gives
+    /// them: what is set in a session would be lost, or stay behind in somebody else's. Neither may be in a transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pooler`], and as [`Session::query`].
+    pub async fn refuse_pooler(&self, other: &Session) -> Result<()> {
+        let process = async |session: &Session| -> Result<i32> {
+            let rows = session
+                .ask("asking for the server process", "SELECT pg_catalog.pg_backend_pid() AS pid")
+                .await?;
+            rows.first().map_or(Ok(0), |row| column(row, "pid"))
+        };
+        let mut keeps_it = self.pid() != other.pid();
+        if keeps_it {
+            // While this one keeps its process, the other one gets another than it had, if it had the same.
+            self.batch("BEGIN").await?;
+            keeps_it = process(self).await? == self.pid() && process(other).await? == other.pid();
+            self.batch("ROLLBACK").await?;
+        }
+        if keeps_it { Ok(()) } else { Err(Error::Pooler { target: self.target().to_owned() }) }
+    }
+
     /// Something that can cancel this session's statement from another task.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {

@@ -181,6 +181,7 @@ impl Snapshot {
     ) -> Result<Self> {
         let leader = Session::connect(config, Purpose::Dump, APPLICATION).await?;
         let scout = Session::connect(config, Purpose::Dump, APPLICATION).await?;
+        leader.refuse_pooler(&scout).await?;
         let search = Search {
             leader: &leader,
             scout: &scout,

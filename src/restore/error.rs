@@ -3,6 +3,11 @@
 use crate::archive::check::Damage;
 use crate::{archive, pg, selection, verify};
 
+/// What to do about a part of an archive.
+const GO_ON: &str = "repair the cause and go on with --resume, or drop it before restoring again";
+const BEGIN_AGAIN: &str = "drop it before restoring again";
+const ROLLED_BACK: &str = "everything is rolled back: the target is as it was";
+
 /// An error of a restore.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -40,13 +45,77 @@ pub enum Error {
         /// Each place.
         damages: Vec<String>,
     },
+    /// The target holds what an unfinished restore has left.
+    #[error(
+        "the database holds a part of an archive: a restore that was begun at {at} has not ended. {advice}"
+    )]
+    HalfRestored {
+        /// When it was begun.
+        at: String,
+        /// What to do.
+        advice: String,
+    },
+    /// Another restore is at work in the target.
+    #[error(
+        "another restore is at work in this database: wait for its end, or end its sessions (application_name pgsnap in \
+         pg_stat_activity)"
+    )]
+    Running,
+    /// What an unfinished restore has left is not for this one to go on with.
+    #[error(
+        "cannot go on with the restore that was begun at {at}: {reason}. Nothing was changed; drop the database and begin again"
+    )]
+    CannotResume {
+        /// When it was begun.
+        at: String,
+        /// Why not.
+        reason: String,
+    },
     /// Something failed after the first change.
-    #[error("{cause}\n  {place} holds a part of the archive: drop it before restoring again")]
+    #[error("{cause}\n  {place} holds a part of the archive: {}", if *goes_on { GO_ON } else { BEGIN_AGAIN })]
     Unfinished {
         /// What failed.
         cause: Box<Error>,
         /// What holds a part of the archive.
         place: String,
+        /// Whether another restore can go on with it.
+        goes_on: bool,
+    },
+    /// Something failed in the first transaction in the database.
+    #[error("{cause}\n  nothing was changed")]
+    NotBegun {
+        /// What failed.
+        cause: Box<Error>,
+    },
+    /// Something failed in the only transaction.
+    #[error(
+        "{cause}\n  {}{}",
+        if *is_lost { "if that was at the very end, everything is there, otherwise nothing" } else { ROLLED_BACK },
+        if *roles > 0 { "; roles that were missing are made" } else { "" }
+    )]
+    RolledBack {
+        /// What failed.
+        cause: Box<Error>,
+        /// How many roles were made before.
+        roles: usize,
+        /// Whether the connection was lost, and so nobody knows whether it has committed.
+        is_lost: bool,
+    },
+    /// The database was dropped and could not be made again.
+    #[error("{cause}\n  the database {database} is dropped and not made again")]
+    Dropped {
+        /// What failed.
+        cause: Box<Error>,
+        /// Its name.
+        database: String,
+    },
+    /// An object that the archive brings could not be dropped.
+    #[error("dropping {object}: {source}")]
+    Drop {
+        /// Kind and name of the entry.
+        object: String,
+        /// What the server said, and the statement.
+        source: pg::Error,
     },
     /// An archive that came through a pipe could not be loaded.
     #[error(
@@ -60,11 +129,14 @@ pub enum Error {
     },
     /// Somebody asked it to stop while the database was being made.
     #[error(
-        "interrupted\n  the database {database} may be there now, and is empty then: drop it before restoring again"
+        "interrupted\n  the database {database} {}may be there now, and is empty then: drop it before restoring again",
+        if *drops { "may be dropped, as asked for; or it " } else { "" }
     )]
     InterruptedEarly {
         /// Its name.
         database: String,
+        /// Whether one of that name was to be dropped before.
+        drops: bool,
     },
     /// A statement of the archive failed.
     #[error("restoring {object}: {source}")]

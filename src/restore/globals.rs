@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cancels, Error, RestoreOptions, Shared, connect, execute_one, owner, preflight};
+use super::statements::{execute_one, owner};
+use super::{Clean, Error, RestoreOptions, Server, Shared, Verdict, first, preflight};
 use crate::archive::{Catalog, Entry, Pass};
-use crate::pg::{self, ConnectConfig, Session};
+use crate::pg::{self, Session};
 use crate::progress::Event;
 use crate::selection::{Choice, Place, place, role};
 use crate::sql;
@@ -78,25 +79,17 @@ impl Made {
 /// Makes the missing roles and the database, as far as they are asked for. `session` is outside the database, if that is to be
 /// made; it is in a transaction afterwards if there are roles.
 ///
-/// When it fails nothing was changed.
-pub async fn make(
-    shared: &Shared,
-    config: &ConnectConfig,
-    cancels: &Cancels,
-    session: &Session,
-) -> Result<Made, Error> {
+/// When it fails nothing was changed, or the database is dropped, which the error says.
+pub async fn make(shared: &Shared, server: &Server, sessions: &[Session]) -> Result<Made, Error> {
+    let session = first(sessions)?;
     let mut made = Made::default();
     if shared.options.roles {
         shared.step("creating roles");
         make_roles(shared, session, &mut made).await?;
     }
     if let (true, Some(entry)) = (shared.options.create, database(&shared.catalog)) {
-        shared.step("creating the database");
-        let outside = connect(config, cancels).await?;
-        let tablespace =
-            entry.tablespace.as_deref().filter(|_| !shared.options.selection.options().no_tablespaces);
-        for statement in create_database(&shared.catalog, entry, tablespace, session.version().major()) {
-            execute_one(&outside, &statement).await.map_err(|source| failed(entry, source))?;
+        if !shared.options.resume || is_missing(session, entry).await? {
+            make_database(shared, server, entry).await?;
         }
         shared.monitor.report(Event::Done(entry.label()));
         made.database = Some(entry.name.clone());
@@ -104,6 +97,49 @@ pub async fn make(
         made.objects += of(shared, Place::Database).count();
     }
     Ok(made)
+}
+
+async fn is_missing(session: &Session, database: &Entry) -> Result<bool, Error> {
+    let absent =
+        preflight::absent(session, [database.name.as_str()].into(), "pg_database", "datname").await?;
+    Ok(!absent.is_empty())
+}
+
+/// A session in the database of the archive, if this is to be made and is there.
+pub async fn existing_database(
+    catalog: &Catalog,
+    options: &RestoreOptions,
+    server: &Server,
+    session: &Session,
+) -> Result<Option<Session>, Error> {
+    match database(catalog).filter(|_| options.create) {
+        Some(entry) if !is_missing(session, entry).await? => {
+            Ok(Some(server.connect(Some(&entry.name)).await?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Makes the database, and drops the one of that name before, if that is asked for.
+async fn make_database(shared: &Shared, server: &Server, entry: &Entry) -> Result<(), Error> {
+    let outside = server.connect(None).await?;
+    let drops = shared.options.clean != Clean::No && !is_missing(&outside, entry).await?;
+    if drops {
+        shared.step("dropping the database");
+        let dropped = execute_one(&outside, &format!("DROP DATABASE {}", sql::ident(&entry.name))).await;
+        dropped.map_err(|source| Error::Drop { object: entry.label(), source })?;
+    }
+    shared.step("creating the database");
+    let tablespace =
+        entry.tablespace.as_deref().filter(|_| !shared.options.selection.options().no_tablespaces);
+    for statement in create_database(&shared.catalog, entry, tablespace, outside.version().major()) {
+        let made = execute_one(&outside, &statement).await;
+        made.map_err(|source| match failed(entry, source) {
+            error if drops => Error::Dropped { cause: Box::new(error), database: entry.name.clone() },
+            error => error,
+        })?;
+    }
+    Ok(())
 }
 
 async fn make_roles(shared: &Shared, session: &Session, made: &mut Made) -> Result<(), Error> {
@@ -148,35 +184,32 @@ fn create_database(catalog: &Catalog, entry: &Entry, tablespace: Option<&str>, m
 /// Completes what [`make`] began, and connects to the database if it was made.
 pub async fn enter(
     shared: &Shared,
-    config: &ConnectConfig,
-    cancels: &Cancels,
+    server: &Server,
     made: &Made,
-    session: Session,
-    workers: Vec<Session>,
-) -> Result<(Session, Vec<Session>), Error> {
+    sessions: Vec<Session>,
+) -> Result<Vec<Session>, Error> {
+    let session = first(&sessions)?;
     if shared.options.roles {
         session.batch("COMMIT").await?;
     }
-    let Some(name) = &made.database else { return Ok((session, workers)) };
+    let Some(name) = &made.database else { return Ok(sessions) };
     session.batch("BEGIN").await?;
     for entry in of(shared, Place::Database) {
         if entry.kind == "DATABASE" {
             if let Some(statement) = owner(shared, entry) {
-                execute_one(&session, &statement).await.map_err(|source| failed(entry, source))?;
+                execute_one(session, &statement).await.map_err(|source| failed(entry, source))?;
             }
         } else {
-            execute(shared, &session, entry).await?;
+            execute(shared, session, entry).await?;
         }
     }
     session.batch("COMMIT").await?;
-    drop(session);
-    let config = config.with_database(name);
-    let session = connect(&config, cancels).await?;
-    let mut workers = Vec::new();
+    drop(sessions);
+    let mut sessions = Vec::new();
     for _ in 0..shared.options.jobs {
-        workers.push(connect(&config, cancels).await?);
+        sessions.push(server.connect(Some(name)).await?);
     }
-    Ok((session, workers))
+    Ok(sessions)
 }
 
 /// Runs the statements of an entry, inside a transaction. What the server does not know as a setting is left out and told: a newer
@@ -188,7 +221,7 @@ async fn execute(shared: &Shared, session: &Session, entry: &Entry) -> Result<()
         match execute_one(session, statement).await {
             Err(error) if sets && error.sqlstate().is_some_and(|state| UNKNOWN_SETTING.contains(&state)) => {
                 session.batch("ROLLBACK TO SAVEPOINT entry").await?;
-                shared.left_out().reasons.push(format!("{}: {error}", entry.label()));
+                shared.tell_left_out(Verdict::NotHere, format!("{}: {error}", entry.label()));
             }
             result => result.map_err(|source| failed(entry, source))?,
         }

@@ -1,9 +1,7 @@
 //! Rows that are the contents of large objects (format-spec/large-objects.md): they go into objects that exist already.
 
-use std::ops::Range;
-
 use super::{Error, Shared};
-use crate::archive::{self, Archive, BlockDecoder, Table};
+use crate::archive::{self, Archive, BlockDecoder, BlockRef, Table};
 use crate::copy_rows;
 use crate::pg::Session;
 use crate::progress::Event;
@@ -17,13 +15,12 @@ pub async fn load(
     shared: &Shared,
     archive: &Archive,
     session: &Session,
-    number: u32,
-    blocks: Range<usize>,
+    table: &Table,
+    blocks: &[BlockRef],
 ) -> Result<(), Error> {
-    let table = &shared.catalog.tables[number as usize];
     let mut decoder = BlockDecoder::new(archive.header().id)?;
     let mut rows = Vec::new();
-    for block in &archive.index().tables[number as usize].blocks[blocks] {
+    for block in blocks {
         rows.clear();
         tokio::task::block_in_place(|| decoder.decode(table, archive.block(block)?, &mut rows))?;
         write(session, table, &rows).await?;

@@ -1,9 +1,8 @@
 //! Rows from the archive into a table, and back again to compare.
 
-use std::ops::Range;
-
-use super::{Error, Shared, large_object};
-use crate::archive::{Archive, BlockDecoder, Digest, Index, Table, Transfer};
+use super::plan::Action;
+use super::{Error, Shared, large_object, marker};
+use crate::archive::{Archive, BlockDecoder, BlockRef, Digest, Index, Table, Transfer};
 use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER};
 use crate::pg::Session;
 use crate::pg::copy::CopyIn;
@@ -11,31 +10,75 @@ use crate::progress::Event;
 use crate::sql;
 use crate::verify::{self, Found};
 
-/// Loads blocks of a table with one COPY; contents of large objects otherwise. `freeze`: the table is emptied first, in the same
-/// transaction, so that the server can write frozen rows.
+/// Loads blocks of a table with one COPY, in one transaction with the note of it; contents of large objects otherwise. To freeze
+/// rows, the server must see that the table was emptied in the same transaction.
 pub async fn load(
     shared: &Shared,
     archive: &Archive,
     session: &mut Session,
-    number: u32,
-    blocks: Range<usize>,
-    freeze: bool,
+    task: &Action,
 ) -> Result<(), Error> {
-    let table = &shared.catalog.tables[number as usize];
-    if shared.catalog.holds_large_objects(table) {
-        return large_object::load(shared, archive, session, number, blocks).await;
-    }
+    let Action::Load { table: number, blocks, freeze } = task else {
+        return Err(Error::Panicked("the plan"));
+    };
+    let table = &shared.catalog.tables[*number as usize];
     let failed = |source| Error::Load { table: table.label(), source };
-    if freeze {
-        let relation = sql::qualified(&table.schema, &table.name);
-        session.batch(&format!("BEGIN; TRUNCATE ONLY {relation}")).await.map_err(failed)?;
+    let blocks = &archive.index().tables[*number as usize].blocks[blocks.clone()];
+    let mut begin = begin(shared).to_owned();
+    if shared.catalog.holds_large_objects(table) {
+        session.batch(&begin).await.map_err(failed)?;
+        large_object::load(shared, archive, session, table, blocks).await?;
+    } else {
+        if *freeze {
+            begin += &format!("; TRUNCATE ONLY {}", sql::qualified(&table.schema, &table.name));
+        }
+        // Rows travel in the encoding they were dumped in, and the server converts; statements do not.
+        session.set_client_encoding(&shared.catalog.source.encoding).await.map_err(failed)?;
+        copy(shared, archive, session, table, blocks, *freeze, &begin).await?;
     }
-    // Rows travel in the encoding they were dumped in, and the server converts; statements do not.
-    session.set_client_encoding(&shared.catalog.source.encoding).await.map_err(failed)?;
-    let mut copy = Copy::start(session, table, freeze).await?;
+    let note = shared.note(marker::of_rows(task).into_iter()).map(|note| note + ";").unwrap_or_default();
+    session.batch(&format!("{note} {}", commit(shared))).await.map_err(failed)
+}
+
+/// Nothing begins or ends where everything is one transaction, unless a table may fail.
+fn begin(shared: &Shared) -> &'static str {
+    match (shared.begin(), shared.may_leave_out()) {
+        (Some(begin), _) => begin,
+        (None, true) => "SAVEPOINT load",
+        (None, false) => "",
+    }
+}
+
+fn commit(shared: &Shared) -> &'static str {
+    match (shared.commit(), shared.may_leave_out()) {
+        (Some(commit), _) => commit,
+        (None, true) => "RELEASE SAVEPOINT load",
+        (None, false) => "",
+    }
+}
+
+/// After a load that has failed, what came before it stays.
+pub async fn give_up(shared: &Shared, session: &Session) -> Result<(), Error> {
+    let rollback = if shared.commit().is_some() { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT load" };
+    Ok(session.batch(rollback).await?)
+}
+
+async fn copy(
+    shared: &Shared,
+    archive: &Archive,
+    session: &Session,
+    table: &Table,
+    blocks: &[BlockRef],
+    freeze: bool,
+    begin: &str,
+) -> Result<(), Error> {
+    let begin =
+        async { session.batch(begin).await.map_err(|source| Error::Load { table: table.label(), source }) };
+    // In this order, and in one round trip.
+    let ((), mut copy) = tokio::try_join!(biased; begin, Copy::start(session, table, freeze))?;
     let mut decoder = BlockDecoder::new(archive.header().id)?;
     let runtime = tokio::runtime::Handle::current();
-    for block in &archive.index().tables[number as usize].blocks[blocks] {
+    for block in blocks {
         // Piece by piece: a row may be as long as a gigabyte.
         tokio::task::block_in_place(|| {
             let send = |rows: &[u8]| runtime.block_on(copy.send(rows.to_vec()));
@@ -44,11 +87,7 @@ pub async fn load(
         copy.sent += u64::from(block.rows);
         shared.monitor.report(Event::Advanced(block.raw_len));
     }
-    copy.finish().await?;
-    if freeze {
-        session.batch("COMMIT").await.map_err(failed)?;
-    }
-    Ok(())
+    copy.finish().await
 }
 
 /// A COPY into a table that is running.

@@ -1,63 +1,61 @@
 //! Restore: an archive into an empty database, which it may have to make, in parallel.
 //!
-//! Pre-data runs in order on one session; then a graph of tasks (load, read back, index, constraint ...) runs on N; then
-//! ACLs and what needs them, in order again.
+//! What rows need is made first, in batches; then a graph of tasks (load, read back, index, constraint ...) runs; then
+//! ACLs and what needs them, in order. N sessions do it all.
 
+mod clean;
+mod definitions;
 mod error;
 mod globals;
 mod large_object;
+mod left_out;
 mod load;
+mod marker;
 mod memory;
 mod options;
+mod outline;
 mod pipe;
 mod plan;
 mod preflight;
+mod privileges;
 mod schedule;
+mod statements;
 mod target;
+mod watch;
+mod workers;
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::task::JoinSet;
+use xxhash_rust::xxh3::Xxh3;
 
 pub use error::Error;
-pub use options::{Blocks, RestoreOptions};
+pub use left_out::{LeftOut, Verdict};
+pub use options::{Blocks, Clean, OnError, RestoreOptions};
+pub use outline::{Outline, Phase, outline};
 
 use crate::archive::{Archive, Catalog, Entry, Index, SequentialReader, Table, TableIndex};
 use crate::pg::{self, CancelHandle, ConnectConfig, Purpose, Session};
 use crate::progress::{Event, Monitor};
-use crate::selection::{Choice, Options, references};
+use crate::selection::{Choice, map_roles, references};
 use crate::sql;
 use crate::verify;
 use globals::Made;
+use left_out::AllLeftOut;
+use marker::Begun;
 use memory::Budget;
 use pipe::Pipe;
-use plan::{Action, References, Rows, Task};
-use schedule::Schedule;
+use plan::{Action, Plan, References, Rows};
+use watch::Running;
+use workers::Data;
 
-/// How often a statement that the server sacrificed to break a deadlock is tried.
-const DEADLOCK_TRIES: usize = 5;
-/// How many entries are sent to the server without waiting for the answer about the first.
-const ENTRIES_AHEAD: usize = 100;
-/// What maintenance_work_mem may be, in kB (PostgreSQL 13 to 18).
-const LEAST_KILOBYTES: u64 = 1 << 10;
-const MOST_KILOBYTES: u64 = i32::MAX as u64;
-/// pgvector's notice of an HNSW graph (0.5 to 0.8; it has no translations).
-const GRAPH_TOO_LARGE: &str = "no longer fits into maintenance_work_mem";
-/// disk_full, out_of_memory: parallel workers share memory that the system has to have at once; /dev/shm of a container has 64 MB.
-const NO_ROOM: [&str; 2] = ["53100", "53200"];
-/// deadlock_detected
-const DEADLOCK: &str = "40P01";
 /// Entries that call functions which came with PostgreSQL 18.
 const STATISTICS_DATA: &str = "STATISTICS DATA";
 const TAKES_STATISTICS: u32 = 18;
-/// The class of integrity_constraint_violation: foreign_key_violation and the like.
-const INTEGRITY_CONSTRAINT: &str = "23";
+/// How many of the slowest tasks a summary names.
+const SLOWEST: usize = 10;
 
 /// What a restore has done.
 #[derive(Debug, Clone)]
@@ -76,12 +74,17 @@ pub struct RestoreSummary {
     pub needs_analyze: bool,
     /// Roles that the archive has and that were there: they are as they were.
     pub kept_roles: Vec<String>,
-    /// Entries that lost rows have kept from being restored, and settings that the server does not know, each with the reason.
-    pub not_restored: Vec<String>,
+    /// What was not restored, the worst first: for want of lost rows, because the server does not know a setting, or because of
+    /// an error that was passed over.
+    pub not_restored: Vec<LeftOut>,
     /// What of the archive was left out although it belongs to something selected, each with the reason.
     pub left_out: Vec<String>,
     /// What the source held and the archive does not.
     pub uncovered: Vec<String>,
+    /// The tasks that took longest, the longest first.
+    pub slowest: Vec<(String, Duration)>,
+    /// Whether it went on with what another restore had begun.
+    pub resumed: bool,
     /// Wall-clock time.
     pub elapsed: Duration,
 }
@@ -109,35 +112,69 @@ struct Shared {
     outside: Vec<usize>,
     options: RestoreOptions,
     monitor: Arc<dyn Monitor>,
-    /// Entries that could not be restored for want of lost rows.
-    left_out: Mutex<LeftOut>,
-}
-
-/// Entries that were not restored: their ids, and why.
-#[derive(Default)]
-struct LeftOut {
-    ids: BTreeSet<u32>,
-    reasons: Vec<String>,
+    /// What the target's note says of this restore, if it keeps one.
+    begun: Option<Begun>,
+    /// Whether another restore has begun it.
+    resumes: bool,
+    /// Tasks to be noted with the next transaction.
+    to_note: Mutex<Vec<String>>,
+    left_out: Mutex<AllLeftOut>,
+    /// Tasks and how long they took, the longest first.
+    slowest: Mutex<Vec<(String, Duration)>>,
+    /// The tasks under way, by their places in the graph.
+    running: Mutex<BTreeMap<usize, Running>>,
 }
 
 /// Ends the statements of all sessions.
 type Cancels = Arc<Mutex<Vec<CancelHandle>>>;
 
-async fn connect(config: &ConnectConfig, cancels: &Cancels) -> Result<Session, Error> {
-    let session = Session::connect(config, Purpose::Restore, "pgsnap").await?;
-    cancels.lock().unwrap_or_else(PoisonError::into_inner).push(session.cancel_handle());
-    Ok(session)
+/// Where the sessions of a restore come from.
+struct Server {
+    config: ConnectConfig,
+    role: Option<String>,
+    cancels: Cancels,
+    /// Whether triggers and foreign keys do not act.
+    replica: bool,
+}
+
+impl Server {
+    fn new(config: &ConnectConfig, options: &RestoreOptions) -> Self {
+        Server {
+            config: config.clone(),
+            role: options.role.clone(),
+            cancels: Cancels::default(),
+            replica: options.disable_triggers,
+        }
+    }
+
+    /// A session in the database of the configuration, or in the one of this name.
+    async fn connect(&self, database: Option<&str>) -> Result<Session, Error> {
+        let named = database.map(|name| self.config.with_database(name));
+        let session =
+            Session::connect(named.as_ref().unwrap_or(&self.config), Purpose::Restore, "pgsnap").await?;
+        locked(&self.cancels).push(session.cancel_handle());
+        if self.replica {
+            session.execute("SET session_replication_role = replica").await?;
+        }
+        if let Some(role) = &self.role {
+            session.execute(&format!("SET ROLE {}", sql::ident(role))).await?;
+        }
+        Ok(session)
+    }
+
+    async fn cancel_all(&self) {
+        let cancels = std::mem::take(&mut *locked(&self.cancels));
+        pg::cancel_all(cancels).await;
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    fn left_out(&self) -> MutexGuard<'_, LeftOut> {
-        self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a statement may have failed because rows are lost.
-    fn may_leave_out(&self, error: &pg::Error) -> bool {
-        self.options.blocks == Blocks::Incomplete
-            && error.sqlstate().is_some_and(|state| state.starts_with(INTEGRITY_CONSTRAINT))
+    fn left_out(&self) -> MutexGuard<'_, AllLeftOut> {
+        locked(&self.left_out)
     }
 
     /// Whether an entry of the catalog is restored.
@@ -145,16 +182,92 @@ impl Shared {
         self.choice.contains(entry.id as usize - 1)
     }
 
+    /// The entry whose rows the table with this number has.
+    fn entry_of(&self, number: u32) -> &Entry {
+        &self.catalog.entries[self.catalog.tables[number as usize].entry as usize - 1]
+    }
+
     /// Whether the rows of the table with this number are loaded.
     fn loads(&self, number: u32) -> bool {
-        self.catalog
-            .tables
-            .get(number as usize)
-            .is_some_and(|table| self.choice.contains(table.entry as usize - 1))
+        self.wants(self.entry_of(number))
     }
 
     fn step(&self, step: &str) {
         self.monitor.report(Event::Step(step.to_owned()));
+    }
+
+    /// The statement that begins a transaction, unless there is only one.
+    fn begin(&self) -> Option<&'static str> {
+        (!self.options.single_transaction).then_some("BEGIN")
+    }
+
+    fn commit(&self) -> Option<&'static str> {
+        (!self.options.single_transaction).then_some("COMMIT")
+    }
+
+    /// Whether the target keeps a note of what is done.
+    fn notes(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// Whether the task was done by the restore that this one goes on with.
+    fn is_done(&self, task: &str) -> bool {
+        self.begun.as_ref().is_some_and(|begun| begun.done.contains(task))
+    }
+
+    /// The statement that notes these tasks, and those that waited for it.
+    fn note(&self, tasks: impl Iterator<Item = String>) -> Option<String> {
+        let mut noted = std::mem::take(&mut *locked(&self.to_note));
+        noted.extend(tasks);
+        (self.notes() && !noted.is_empty()).then(|| marker::note(noted.into_iter()))
+    }
+
+    /// Notes a task with the next transaction of any session: to do it again would only take time.
+    fn note_soon(&self, task: Option<String>) {
+        locked(&self.to_note).extend(task);
+    }
+
+    /// Remembers a task if it is one of the slowest.
+    fn took(&self, task: String, time: Duration) {
+        let mut slowest = locked(&self.slowest);
+        let at = slowest.partition_point(|(_, other)| *other >= time);
+        if at < SLOWEST {
+            slowest.insert(at, (task, time));
+            slowest.truncate(SLOWEST);
+        }
+    }
+
+    /// What a task is called.
+    fn label(&self, action: &Action) -> String {
+        let table = |number: u32| self.catalog.tables[number as usize].label();
+        match action {
+            Action::Execute(entries) => match entries.as_slice() {
+                [entry] => self.catalog.entries[*entry].label(),
+                entries => {
+                    let first = entries.first().map(|entry| self.catalog.entries[*entry].label());
+                    format!("{} objects from {}", entries.len(), first.unwrap_or_default())
+                }
+            },
+            Action::Load { table: number, .. } => format!("rows of {}", table(*number)),
+            Action::Verify { table: number, .. } => format!("comparison of {}", table(*number)),
+        }
+    }
+
+    /// A digest of what is asked for, of how many blocks the rows come in, and of everything that sessions in the database will
+    /// run.
+    fn statements(&self, blocks: usize) -> String {
+        let mut digest = Xxh3::new();
+        let RestoreOptions { selection, map_roles, disable_triggers, .. } = &self.options;
+        let is_incomplete = self.options.blocks == Blocks::Incomplete;
+        let asked = (selection.options(), map_roles, disable_triggers, is_incomplete, blocks);
+        digest.update(format!("{asked:?}").as_bytes());
+        for entry in self.catalog.entries.iter().filter(|entry| self.wants(entry)) {
+            for statement in statements::statements(self, entry) {
+                digest.update(statement.as_bytes());
+                digest.update(b"\0");
+            }
+        }
+        format!("{:032x}", digest.digest128())
     }
 }
 
@@ -173,50 +286,50 @@ pub async fn run(
     interrupt: impl Future<Output = ()>,
 ) -> Result<RestoreSummary, Error> {
     let started = Instant::now();
-    let cancels = Cancels::default();
+    let server = Server::new(config, options);
     let mut interrupt = std::pin::pin!(interrupt);
     let checked = tokio::select! {
-        checked = check(config, input, options, monitor, &cancels) => checked,
+        checked = check(&server, input, options, monitor) => checked,
         () = &mut interrupt => Err(Error::Interrupted),
     };
-    let Checked { shared, source, session, workers } = checked?;
-    let cancel = async || {
-        let cancels = std::mem::take(&mut *cancels.lock().unwrap_or_else(PoisonError::into_inner));
-        pg::cancel_all(cancels).await;
-    };
+    let Checked { shared, source, sessions } = checked?;
     let made = tokio::select! {
-        made = globals::make(&shared, config, &cancels, &session) => made,
-        () = &mut interrupt => Err(match globals::database(&shared.catalog).filter(|_| options.create) {
-            Some(database) => Error::InterruptedEarly { database: database.name.clone() },
-            None => Error::Interrupted,
-        }),
+        made = globals::make(&shared, &server, &sessions) => made,
+        () = &mut interrupt => {
+            let makes = options.create && !options.resume;
+            Err(match globals::database(&shared.catalog).filter(|_| makes) {
+                Some(database) => {
+                    Error::InterruptedEarly { database: database.name.clone(), drops: options.clean != Clean::No }
+                }
+                None => Error::Interrupted,
+            })
+        }
     };
     let made = match made {
         Ok(made) => made,
         Err(error) => {
-            cancel().await;
+            server.cancel_all().await;
             return Err(error);
         }
     };
     let restored = tokio::select! {
-        restored = restore(&shared, config, &cancels, &made, source, session, workers) => restored,
+        restored = restore(&shared, &server, &made, source, sessions) => restored,
+        _ = watch::watch(&shared, &server, made.database.as_deref()) => Err(Error::Interrupted),
         () = interrupt => Err(Error::Interrupted),
     };
     let index = match restored {
         Ok(index) => index,
         Err(error) => {
-            cancel().await;
-            return Err(match error {
-                Error::NothingLoaded { .. } => error,
-                error => Error::Unfinished { cause: Box::new(error), place: made.place() },
-            });
+            server.cancel_all().await;
+            return Err(unfinished(&shared, &made, error));
         }
     };
     let restored = || shared.catalog.entries.iter().filter(|entry| shared.wants(entry));
     let left_out = std::mem::take(&mut *shared.left_out());
+    let slowest = std::mem::take(&mut *locked(&shared.slowest));
     let loaded = loaded(&shared, &index);
     Ok(RestoreSummary {
-        objects: restored().count() + made.objects - left_out.ids.len(),
+        objects: restored().count() + made.objects - left_out.entries(),
         tables: loaded.clone().count(),
         rows: loaded.clone().map(|table| table.rows).sum(),
         bytes: loaded.clone().map(|table| table.raw_bytes).sum(),
@@ -224,11 +337,28 @@ pub async fn run(
         needs_analyze: loaded.clone().any(|table| table.rows > 0)
             && !restored().any(|entry| entry.kind == STATISTICS_DATA),
         kept_roles: made.kept_roles,
-        not_restored: left_out.reasons,
+        not_restored: left_out.into_sorted(),
         left_out: shared.choice.left_out.clone(),
         uncovered: shared.catalog.source.uncovered.clone(),
+        slowest,
+        resumed: shared.resumes,
         elapsed: started.elapsed(),
     })
+}
+
+/// What an error means for the target.
+fn unfinished(shared: &Shared, made: &Made, error: Error) -> Error {
+    let cause = Box::new(match error {
+        Error::NothingLoaded { .. } => return error,
+        Error::NotBegun { .. } if made.database.is_none() => return error,
+        error => error,
+    });
+    if shared.options.single_transaction && made.database.is_none() {
+        let is_lost = matches!(*cause, Error::Server(pg::Error::Lost { .. }));
+        return Error::RolledBack { cause, roles: made.roles, is_lost };
+    }
+    let goes_on = shared.begun.as_ref().is_some_and(|begun| begun.from_file);
+    Error::Unfinished { cause, place: made.place(), goes_on }
 }
 
 /// What the index says of the tables that are loaded.
@@ -240,59 +370,110 @@ fn loaded<'a>(shared: &'a Shared, index: &'a Index) -> impl Iterator<Item = &'a 
 struct Checked {
     shared: Arc<Shared>,
     source: Source,
-    session: Session,
-    workers: Vec<Session>,
+    /// The workers; only the first one, and that one outside the database, if this is to be made.
+    sessions: Vec<Session>,
 }
 
 /// Everything that can be known before the first change: the archive, the target, and that there are connections enough.
 async fn check(
-    config: &ConnectConfig,
+    server: &Server,
     input: Input,
     options: &RestoreOptions,
     monitor: Arc<dyn Monitor>,
-    cancels: &Cancels,
 ) -> Result<Checked, Error> {
     let step = |step: &str| monitor.report(Event::Step(step.to_owned()));
-    let (source, catalog) = match input {
+    let (source, catalog, archive) = match input {
         Input::File(archive) => {
             if options.blocks == Blocks::Unchecked {
                 step("checking the archive");
                 check_file(&archive).await?;
             }
             let (catalog, _) = archive.shared();
-            (Source::File(archive), catalog)
+            let id = archive.header().id;
+            (Source::File(archive), catalog, id)
         }
         Input::Pipe(from) => {
             step("waiting for the catalog of the archive");
             let opened = tokio::task::spawn_blocking(|| SequentialReader::open(from)).await;
             let pipe = opened.map_err(|_| Error::Panicked("reading the archive"))??;
-            let catalog = Arc::clone(pipe.catalog());
-            (Source::Pipe(Box::new(pipe)), catalog)
+            let (catalog, id) = (Arc::clone(pipe.catalog()), pipe.header().id);
+            (Source::Pipe(Box::new(pipe)), catalog, id)
         }
     };
     let mut choice = options.selection.choose(&catalog)?;
     let outside = globals::take(&catalog, &mut choice, options);
-    let catalog = choice.with_selected_roots(catalog);
+    let catalog = map_roles(choice.with_selected_roots(catalog), &options.map_roles)?;
     step("checking the target");
-    let from_pipe = matches!(source, Source::Pipe(_));
-    let session = connect(config, cancels).await?;
-    preflight::check(&session, &catalog, options, &mut choice, from_pipe).await?;
+    let (session, second) = (server.connect(None).await?, server.connect(None).await?);
+    session.refuse_pooler(&second).await?;
+    // The database to restore into, unless it is still to be made.
+    let found = match options.resume {
+        true => globals::existing_database(&catalog, options, server, &session).await?,
+        false => None,
+    };
+    let target = if options.create { found.as_ref() } else { Some(&session) };
+    let left = match target {
+        Some(target) => Begun::read_when_alone(target, &monitor).await?,
+        None => None,
+    };
+    let from_file = matches!(source, Source::File(_));
+    let mut begins = Begun::new(&archive, options.jobs, from_file);
+    let resumes = options.resume && left.is_some();
+    if let Some(left) = &left {
+        match (options.resume, options.clean) {
+            (true, _) => begins.goes_on_with(left)?,
+            (false, Clean::All | Clean::IfExists) if begins.archive == left.archive => {}
+            (false, _) => return Err(begins.is_in_the_way(left)),
+        }
+    }
+    if let Some(left) = left.as_ref().filter(|_| resumes) {
+        let others = catalog.entries.iter().filter(|entry| !left.entries.contains(&entry.id));
+        others.for_each(|entry| choice.leave_out(entry.id as usize - 1));
+    }
+    let asked = preflight::Asked { from_file, unfinished: left.is_some() };
+    preflight::check(&session, target, &catalog, options, &mut choice, asked).await?;
     if session.version().major() < TAKES_STATISTICS {
         let statistics =
             catalog.entries.iter().enumerate().filter(|(_, entry)| entry.kind == STATISTICS_DATA);
         statistics.for_each(|(place, _)| choice.leave_out(place));
     }
-    let options = options.clone();
-    let shared = Shared { catalog, choice, outside, options, monitor, left_out: Mutex::default() };
-    let mut workers = Vec::new();
-    for _ in 0..shared.options.jobs {
-        workers.push(connect(config, cancels).await?);
+    let mut shared = Shared {
+        catalog,
+        choice,
+        outside,
+        options: options.clone(),
+        monitor,
+        begun: None,
+        resumes,
+        to_note: Mutex::default(),
+        left_out: Mutex::default(),
+        slowest: Mutex::default(),
+        running: Mutex::default(),
+    };
+    begins.statements = shared.statements(match &source {
+        Source::File(archive) => archive.index().tables.iter().map(|table| table.blocks.len()).sum(),
+        Source::Pipe(_) => 0,
+    });
+    begins.entries =
+        shared.catalog.entries.iter().filter(|entry| shared.wants(entry)).map(|entry| entry.id).collect();
+    shared.begun = match left {
+        Some(left) if resumes => {
+            begins.goes_on_with_options_of(&left)?;
+            Some(left)
+        }
+        _ => marker::may_be_kept(&shared, target).await?.then_some(begins),
+    };
+    drop(found);
+    let mut sessions = vec![session, second];
+    for _ in 2..shared.options.jobs {
+        sessions.push(server.connect(None).await?);
     }
+    sessions.truncate(shared.options.jobs);
     if shared.options.create {
         // There are connections enough; the workers will be in the new database.
-        workers.clear();
+        sessions.truncate(1);
     }
-    Ok(Checked { shared: Arc::new(shared), source, session, workers })
+    Ok(Checked { shared: Arc::new(shared), source, sessions })
 }
 
 async fn check_file(archive: &Arc<Archive>) -> Result<(), Error> {
@@ -304,64 +485,79 @@ async fn check_file(archive: &Arc<Archive>) -> Result<(), Error> {
 
 async fn restore(
     shared: &Arc<Shared>,
-    config: &ConnectConfig,
-    cancels: &Cancels,
+    server: &Server,
     made: &Made,
     source: Source,
-    session: Session,
-    workers: Vec<Session>,
+    sessions: Vec<Session>,
 ) -> Result<Arc<Index>, Error> {
-    let (session, mut workers) = globals::enter(shared, config, cancels, made, session, workers).await?;
-    let definitions = plan::definitions(&shared.catalog, |entry| shared.wants(entry));
+    let mut sessions = globals::enter(shared, server, made, sessions).await?;
+    marker::hold(&sessions).await?;
+    clean::begin(shared, &sessions).await.map_err(|cause| Error::NotBegun { cause: Box::new(cause) })?;
     shared.step("creating objects");
-    execute_all(shared, &session, &definitions).await?;
-    let (archive, index, rows) = match source {
+    let definitions = definitions::definitions(&shared.catalog, |entry| shared.wants(entry));
+    let mut data = Data { archive: None, index: None };
+    sessions = workers::run(shared, &data, sessions, definitions, 0).await?;
+    let index = match source {
         Source::File(archive) => {
             let (_, index) = archive.shared();
-            (Some(archive), index, Rows::InArchive { jobs: shared.options.jobs })
+            data.archive = Some(archive);
+            index
         }
         Source::Pipe(pipe) => {
             shared.step("loading rows as they arrive");
-            let loaded = pipe::load(shared, *pipe, workers).await;
-            let (index, sessions) = loaded
+            let loaded = pipe::load(shared, *pipe, sessions).await;
+            let (index, workers) = loaded
                 .map_err(|error| Error::NothingLoaded { cause: Box::new(error), place: made.place() })?;
-            for session in &sessions {
-                session.batch("COMMIT").await?;
+            if let Some(commit) = shared.commit() {
+                for session in &workers {
+                    session.batch(commit).await?;
+                }
             }
-            workers = sessions;
-            (None, Arc::new(index), Rows::Loaded)
+            sessions = workers;
+            Arc::new(index)
         }
     };
-    let verify = shared.options.verify;
-    let references = match plan::loads_into_existing(&shared.catalog, &|place| shared.choice.contains(place))
-    {
-        true => references(&shared.catalog, |_| true),
-        false => References::new(),
-    };
-    let budget = budget(&session, &shared.options).await?;
-    let memory = |statement: &str, table: &Table, rows: &TableIndex| budget.share(statement, table, rows);
-    let wants = |entry: &Entry| shared.wants(entry);
-    let plan = plan::plan(&shared.catalog, &index, rows, verify, &references, &memory, wants);
-    match &archive {
+    data.index = Some(Arc::clone(&index));
+    let budget = workers::budget(first(&sessions)?, &shared.options).await?;
+    let plan = prepare(shared, &index, data.archive.is_some(), &budget);
+    match &data.archive {
         Some(_) => {
             shared.step("loading rows, building indexes and constraints");
             shared.monitor.report(Event::Total(loaded(shared, &index).map(|table| table.raw_bytes).sum()));
         }
         None => shared.step("building indexes and constraints"),
     }
-    run_tasks(shared, &Data { archive, index: Arc::clone(&index) }, workers, plan.tasks, &budget).await?;
+    sessions = workers::run(shared, &data, sessions, plan.tasks, budget.bytes).await?;
+    let session = first(&sessions)?;
     shared.step("restoring privileges");
-    execute_all(shared, &session, &plan.acls).await?;
+    statements::in_order(shared, session, &plan.acls).await?;
     shared.step("refreshing materialized views");
-    set_as_in_source(shared, &session).await?;
+    set_as_in_source(shared, session).await?;
     // Each may take long: none is sent before the one ahead of it has ended well.
     for place in &plan.last {
-        execute(shared, &session, *place).await?;
+        let started = Instant::now();
+        statements::execute(shared, session, &[*place]).await?;
+        shared.took(shared.catalog.entries[*place].label(), started.elapsed());
     }
-    // Commits did not wait for the disk until now. This one does, and takes all earlier ones along.
-    session.batch("SET synchronous_commit = on").await?;
-    session.batch("SELECT pg_catalog.pg_logical_emit_message(true, 'pgsnap', 'restored')").await?;
+    statements::finish(shared, session, &plan.events).await?;
     Ok(index)
+}
+
+/// The plan for what comes behind the definitions.
+fn prepare(shared: &Shared, index: &Index, from_file: bool, budget: &Budget) -> Plan {
+    // A restore that goes on loads the same blocks together as the one that began.
+    let jobs = shared.begun.as_ref().map_or(shared.options.jobs, |begun| begun.jobs);
+    let rows = if from_file { Rows::InArchive { jobs } } else { Rows::Loaded };
+    let existing = plan::loads_into_existing(&shared.catalog, &|place| shared.choice.contains(place));
+    let references = if existing { references(&shared.catalog, |_| true) } else { References::new() };
+    let memory = |statement: &str, table: &Table, rows: &TableIndex| budget.share(statement, table, rows);
+    let wants = |entry: &Entry| shared.wants(entry);
+    plan::plan(&shared.catalog, index, rows, shared.options.verify, &references, &memory, wants)
+}
+
+/// The session for what runs in order. There is one for each job, and a job at least.
+fn first(sessions: &[Session]) -> Result<&Session, Error> {
+    sessions.first().ok_or(Error::Panicked("every worker"))
 }
 
 /// Gives the session the settings that the values of materialized views depend on (`made::date` on TimeZone) as the source had
@@ -369,204 +565,24 @@ async fn restore(
 async fn set_as_in_source(shared: &Shared, session: &Session) -> Result<(), Error> {
     const OF_SOURCE: [&str; 4] = ["TimeZone", "DateStyle", "IntervalStyle", "default_text_search_config"];
     session.batch("RESET extra_float_digits; RESET bytea_output; RESET xmlbinary; RESET lc_monetary").await?;
+    let (begin, end) = match shared.begin() {
+        Some(_) => ("BEGIN", "COMMIT"),
+        None => ("SAVEPOINT setting", "RELEASE SAVEPOINT setting"),
+    };
+    let undo = if shared.begin().is_some() { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT setting" };
     for name in OF_SOURCE {
         let Some((_, value)) = shared.catalog.source.settings.iter().find(|(set, _)| set == name) else {
             continue;
         };
-        if let Err(error) = session.execute(&format!("SET {name} = {}", sql::literal(value))).await {
-            if session.is_closed() {
-                return Err(error.into());
+        session.batch(begin).await?;
+        match session.execute(&format!("SET {name} = {}", sql::literal(value))).await {
+            Ok(()) => session.batch(end).await?,
+            Err(error) if session.is_closed() => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!("materialized views are refreshed without the source's {name}: {error}");
+                session.batch(&format!("{undo}; RESET {name}")).await?;
             }
-            tracing::warn!("materialized views are refreshed without the source's {name}: {error}");
-            session.batch(&format!("RESET {name}")).await?;
         }
     }
     Ok(())
-}
-
-/// Executes entries in order. The server answers in order too, so that an error is that of the first entry that failed; by then
-/// it has got the statements of later ones. Where an entry may be left out, it is known before the next one is sent.
-async fn execute_all(shared: &Shared, session: &Session, places: &[usize]) -> Result<(), Error> {
-    let ahead = if shared.options.blocks == Blocks::Incomplete { 1 } else { ENTRIES_AHEAD };
-    let executed = stream::iter(places).map(|place| async move {
-        match ahead {
-            1 => execute(shared, session, *place).await,
-            _ => send_entry(shared, session, &shared.catalog.entries[*place]).await,
-        }
-    });
-    executed.buffered(ahead).try_collect().await
-}
-
-/// Runs the statements of an entry, all sent at once.
-async fn send_entry(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
-    let statements = statements(shared, entry);
-    let executed = try_join_all(statements.iter().map(|statement| session.execute(statement))).await;
-    executed.map_err(|source| Error::Statement { object: entry.label(), source })?;
-    shared.monitor.report(Event::Done(entry.label()));
-    Ok(())
-}
-
-/// Restores an entry. When rows are lost it may be left out: because a constraint misses them, or because it needs an entry
-/// that was left out.
-async fn execute(shared: &Shared, session: &Session, place: usize) -> Result<(), Error> {
-    let entry = &shared.catalog.entries[place];
-    let missing = entry.dependencies.iter().find(|id| shared.left_out().ids.contains(id));
-    let reason = match missing {
-        Some(id) => {
-            let needed = shared.catalog.entries[*id as usize - 1].label();
-            format!("{}: it needs {needed}, which was not restored", entry.label())
-        }
-        None => match execute_entry(shared, session, entry).await {
-            Err(Error::Statement { object, source }) if shared.may_leave_out(&source) => {
-                format!("{object}: {source}")
-            }
-            result => return result,
-        },
-    };
-    let mut left_out = shared.left_out();
-    left_out.ids.insert(entry.id);
-    left_out.reasons.push(reason);
-    Ok(())
-}
-
-/// Runs the statements of an entry one by one.
-async fn execute_entry(shared: &Shared, session: &Session, entry: &Entry) -> Result<(), Error> {
-    for statement in statements(shared, entry) {
-        let executed = execute_one(session, &statement).await;
-        executed.map_err(|source| Error::Statement { object: entry.label(), source })?;
-    }
-    shared.monitor.report(Event::Done(entry.label()));
-    Ok(())
-}
-
-/// The statements that restore an entry.
-fn statements<'a>(shared: &Shared, entry: &'a Entry) -> Vec<Cow<'a, str>> {
-    let Options { no_tablespaces, .. } = shared.options.selection.options();
-    let tablespace = entry.tablespace.as_ref().filter(|_| !no_tablespaces);
-    let tablespace = tablespace.map(|name| format!("SET default_tablespace = {}", sql::literal(name)));
-    let method = entry.access_method.as_ref();
-    let method = method.map(|name| format!("SET default_table_access_method = {}", sql::literal(name)));
-    let settings = tablespace.into_iter().chain(method).map(Cow::Owned);
-    let create = entry.create.iter().map(|statement| Cow::Borrowed(statement.as_str()));
-    settings.chain(create).chain(owner(shared, entry).map(Cow::Owned)).collect()
-}
-
-/// The statement that gives an entry's object to its owner.
-fn owner(shared: &Shared, entry: &Entry) -> Option<String> {
-    let Options { no_owner, .. } = shared.options.selection.options();
-    match (no_owner, &entry.owned, &entry.owner) {
-        (false, Some(owned), Some(owner)) => Some(format!("ALTER {owned} OWNER TO {}", sql::ident(owner))),
-        _ => None,
-    }
-}
-
-/// The memory for builds of indexes on this server.
-async fn budget(session: &Session, options: &RestoreOptions) -> Result<Budget, Error> {
-    let sql = "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) AS own,
-                      pg_catalog.pg_size_bytes(pg_catalog.current_setting('effective_cache_size')) AS cached";
-    let rows = session.ask("asking for the server's memory settings", sql).await?;
-    let bytes = |name: &str| match rows.first() {
-        Some(row) => pg::column::<i64>(row, name).map(i64::unsigned_abs),
-        None => Ok(0),
-    };
-    Ok(Budget::new(options.memory, bytes("own")?, bytes("cached")?, options.jobs))
-}
-
-/// Restores an entry that builds an index, with so many bytes of memory.
-async fn build(shared: &Shared, session: &Session, place: usize, memory: u64) -> Result<(), Error> {
-    let kilobytes = (memory >> 10).clamp(LEAST_KILOBYTES, MOST_KILOBYTES);
-    session
-        .batch(&format!("SET maintenance_work_mem = '{kilobytes}kB'; SET client_min_messages = 'notice'"))
-        .await?;
-    session.take_notices();
-    match execute(shared, session, place).await {
-        Err(Error::Statement { source, object })
-            if source.sqlstate().is_some_and(|state| NO_ROOM.contains(&state)) =>
-        {
-            tracing::info!("{object} is built again, without parallel workers: {source}");
-            session.batch("SET max_parallel_maintenance_workers = 0").await?;
-            execute(shared, session, place).await?;
-            session.batch("RESET max_parallel_maintenance_workers").await?;
-        }
-        built => built?,
-    }
-    session.batch("SET client_min_messages = 'warning'").await?;
-    if let Some(notice) = session.take_notices().into_iter().find(|notice| notice.contains(GRAPH_TOO_LARGE)) {
-        shared.monitor.report(Event::Warning(format!(
-            "{}: {notice}. The index is whole, but was built slowly, with {} MB; --memory gives more",
-            shared.catalog.entries[place].label(),
-            kilobytes >> 10
-        )));
-    }
-    Ok(())
-}
-
-/// Runs a statement, again when the server chose it to break a deadlock: the plan knows most locks, not those that the server
-/// takes on partitions and referenced tables.
-async fn execute_one(session: &Session, statement: &str) -> Result<(), pg::Error> {
-    for _ in 1..DEADLOCK_TRIES {
-        match session.execute(statement).await {
-            Err(error) if error.sqlstate() == Some(DEADLOCK) => continue,
-            result => return result,
-        }
-    }
-    session.execute(statement).await
-}
-
-/// What the tasks load and what they compare with.
-#[derive(Clone)]
-struct Data {
-    /// None when the rows are loaded.
-    archive: Option<Arc<Archive>>,
-    index: Arc<Index>,
-}
-
-/// Carries out the graph with the workers; the first error ends it.
-async fn run_tasks(
-    shared: &Arc<Shared>,
-    data: &Data,
-    mut idle: Vec<Session>,
-    tasks: Vec<Task>,
-    budget: &Budget,
-) -> Result<(), Error> {
-    let mut schedule = Schedule::new(tasks, budget.bytes);
-    let mut running = JoinSet::new();
-    while !schedule.is_done() {
-        while let Some(session) = idle.pop() {
-            let Some((place, task)) = schedule.start() else {
-                idle.push(session);
-                break;
-            };
-            running.spawn(run_task(Arc::clone(shared), data.clone(), session, place, task));
-        }
-        let ended = running.join_next().await.unwrap_or(Ok(Err(Error::Panicked("the plan"))));
-        let (place, session) = ended.unwrap_or(Err(Error::Panicked("a worker")))?;
-        schedule.finish(place);
-        idle.push(session);
-    }
-    Ok(())
-}
-
-async fn run_task(
-    shared: Arc<Shared>,
-    data: Data,
-    mut session: Session,
-    place: usize,
-    task: Task,
-) -> Result<(usize, Session), Error> {
-    session.reset_client_encoding().await?;
-    match (task.action, &data.archive) {
-        (Action::Execute(entry), _) => match task.memory {
-            Some(memory) => build(&shared, &session, entry, memory).await?,
-            None => execute(&shared, &session, entry).await?,
-        },
-        (Action::Load { table, blocks, freeze }, Some(archive)) => {
-            load::load(&shared, archive, &mut session, table, blocks, freeze).await?
-        }
-        (Action::Load { .. }, None) => return Err(Error::Panicked("the plan")),
-        (Action::Verify { table, others }, _) => {
-            load::verify(&shared, &data.index, &mut session, table, &others).await?
-        }
-    }
-    Ok((place, session))
 }

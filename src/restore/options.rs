@@ -1,5 +1,7 @@
 //! What a restore is asked to do.
 
+use std::collections::BTreeMap;
+
 use crate::selection::Selection;
 
 /// What is known of the blocks of the archive.
@@ -11,6 +13,26 @@ pub enum Blocks {
     Sound,
     /// Those of the index are sound, others are lost. What cannot be restored for want of their rows is left out and told.
     Incomplete,
+}
+
+/// What happens to objects of the target that the archive brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clean {
+    /// They are in the way.
+    No,
+    /// They are dropped; all must be there.
+    All,
+    /// Those that are there are dropped.
+    IfExists,
+}
+
+/// What happens after a statement of the archive has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// The restore ends.
+    Stop,
+    /// What failed is left out, with what needs it, and told at the end.
+    Continue,
 }
 
 /// The options of a restore.
@@ -33,4 +55,18 @@ pub struct RestoreOptions {
     pub verify: bool,
     /// What is known of the archive.
     pub blocks: Blocks,
+    /// Whether a restore of this archive that was ended is gone on with, if the target holds one.
+    pub resume: bool,
+    /// What happens to objects that are there.
+    pub clean: Clean,
+    /// Whether everything is one transaction; `jobs` must be 1 then.
+    pub single_transaction: bool,
+    /// What happens after an error.
+    pub on_error: OnError,
+    /// The role that every session takes on.
+    pub role: Option<String>,
+    /// Other roles, by the names of those in the archive in whose places they come.
+    pub map_roles: BTreeMap<String, String>,
+    /// Whether triggers do not fire, and foreign keys are not checked, while rows go into tables that are there.
+    pub disable_triggers: bool,
 }

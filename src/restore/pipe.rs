@@ -110,14 +110,16 @@ impl Worker {
     async fn run(mut self, id: ArchiveId) -> Result<Session, Error> {
         let Worker { shared, contents, session, blocks } = &mut self;
         let catalog = &shared.catalog;
-        session.batch("BEGIN").await?;
+        if let Some(begin) = shared.begin() {
+            session.batch(begin).await?;
+        }
         session.set_client_encoding(&catalog.source.encoding).await?;
         let mut decoder = BlockDecoder::new(id)?;
         let mut next = blocks.recv().await;
         while let Some((block, _)) = &next {
             let number = block.info.table;
             let table = &catalog.tables[number as usize];
-            let is_wanted = shared.loads(number);
+            let is_wanted = shared.loads(number) && !shared.needs_what_is_left_out(shared.entry_of(number));
             let mut copy = match is_wanted && !catalog.holds_large_objects(table) {
                 true => Some(Copy::start(session, table, false).await?),
                 false => None,

@@ -1,7 +1,7 @@
 //! Which task waits for which: a pure value, made before the first statement.
 //!
-//! Pre-data entries run one after the other, in the archive's order. The graph here is what comes then: loading, reading
-//! back, and everything of post-data, as parallel as dependencies and locks allow.
+//! The graph here is what comes behind the definitions: loading, reading back, and everything of post-data, as parallel as
+//! dependencies and locks allow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,11 +27,13 @@ const ROW_SECURITY: &str = "ROW SECURITY";
 /// The kind that makes a large object, without its contents.
 const LARGE_OBJECT: &str = "BLOB METADATA";
 
+const EVENT_TRIGGER: &str = "EVENT TRIGGER";
+
 /// Something one worker does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Runs the statements of the entry at this place in the catalog.
-    Execute(usize),
+    /// Runs the statements of the entries at these places in the catalog, in one transaction.
+    Execute(Vec<usize>),
     /// Loads blocks of a table, by their places in the table's index.
     Load {
         /// The table's number.
@@ -86,16 +88,12 @@ pub struct Plan {
     pub acls: Vec<usize>,
     /// What runs under the final ACLs, in order.
     pub last: Vec<usize>,
+    /// Event triggers and what is about them, in order: when they are there, they fire on whatever a restore still does.
+    pub events: Vec<usize>,
 }
 
-/// The entries that run first, in order: those of pre-data that `wanted` lets through, and large objects, whose contents
-/// come with the rows of tables.
-pub fn definitions(catalog: &Catalog, wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
-    let entries = catalog.entries.iter().enumerate();
-    entries.filter(|(_, entry)| is_definition(entry) && wanted(entry)).map(|(place, _)| place).collect()
-}
-
-fn is_definition(entry: &Entry) -> bool {
+/// Whether an entry is made before the rows come.
+pub fn is_definition(entry: &Entry) -> bool {
     entry.pass == Pass::Main && (entry.section == Section::PreData || is_large_object(entry))
 }
 
@@ -143,6 +141,7 @@ pub fn plan(
     for (place, entry) in wanted() {
         match (entry.pass, entry.section) {
             (Pass::Acl, _) => plan.acls.push(place),
+            (Pass::PostAcl, _) if is_of_event_trigger(catalog, entry) => plan.events.push(place),
             (Pass::PostAcl, _) => plan.last.push(place),
             (Pass::Main, Section::PostData) => builder.add(place, entry),
             (Pass::Main, Section::PreData | Section::Data) => {}
@@ -152,13 +151,21 @@ pub fn plan(
     plan
 }
 
+fn is_of_event_trigger(catalog: &Catalog, entry: &Entry) -> bool {
+    let is_one = |entry: &Entry| entry.kind == EVENT_TRIGGER;
+    is_one(entry) || dependencies(entry).any(|place| is_one(&catalog.entries[place]))
+}
+
 /// Places of entries with rows, each with those whose rows must be there before.
 pub type References = BTreeMap<usize, BTreeSet<usize>>;
 
 /// Whether rows go into a table that is there before the restore begins.
 pub fn loads_into_existing(catalog: &Catalog, wants: &dyn Fn(usize) -> bool) -> bool {
     let mut entries = catalog.entries.iter().enumerate();
-    entries.any(|(place, entry)| entry.table.is_some() && wants(place) && !is_made(catalog, entry, wants))
+    entries.any(|(place, entry)| {
+        let has_rows = entry.table.is_some() && !entry.holds_large_objects();
+        has_rows && wants(place) && !is_made(catalog, entry, wants)
+    })
 }
 
 /// Whether the table whose rows an entry holds is made by the same restore.
@@ -184,7 +191,7 @@ fn relations<'a>(catalog: &'a Catalog, entry: &'a Entry) -> impl Iterator<Item =
 }
 
 /// Places of the entries that an entry depends on.
-fn dependencies(entry: &Entry) -> impl Iterator<Item = usize> {
+pub fn dependencies(entry: &Entry) -> impl Iterator<Item = usize> {
     entry.dependencies.iter().map(|id| *id as usize - 1)
 }
 
@@ -331,7 +338,7 @@ impl Builder<'_> {
             after.extend(dependencies(entry).filter_map(|table| self.verify_of.get(&table)));
         }
         let memory = self.memory(entry);
-        self.push(Task { action: Action::Execute(place), after, locks, weight, memory })
+        self.push(Task { action: Action::Execute(vec![place]), after, locks, weight, memory })
     }
 
     fn memory(&self, entry: &Entry) -> Option<u64> {
@@ -438,7 +445,6 @@ mod tests {
             &|_, _, _| Some(1),
             |_| true,
         );
-        assert_eq!(definitions(&catalog, |_| true), [0]);
         assert_eq!((plan.acls, plan.last), (vec![4], vec![]));
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
         let load = Action::Load { table: 0, blocks: 0..4, freeze: true };
@@ -447,8 +453,8 @@ mod tests {
             [
                 &load,
                 &Action::Verify { table: 0, others: Vec::new() },
-                &Action::Execute(2),
-                &Action::Execute(3)
+                &Action::Execute(vec![2]),
+                &Action::Execute(vec![3])
             ]
         );
         assert!(plan.tasks[1..].iter().all(|task| task.after == [0]));
@@ -480,7 +486,6 @@ mod tests {
         catalog.entries[0].section = Section::Data;
         catalog.entries[1].kind = "BLOBS".to_owned();
         catalog.entries.truncate(2);
-        assert_eq!(definitions(&catalog, |_| true), [0]);
         assert!(catalog.holds_large_objects(&catalog.tables[0]));
         for (jobs, parts) in [(1, 1), (4, 3)] {
             let plan = plan(
@@ -508,7 +513,11 @@ mod tests {
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
         assert_eq!(
             actions,
-            [&Action::Verify { table: 0, others: Vec::new() }, &Action::Execute(2), &Action::Execute(3)]
+            [
+                &Action::Verify { table: 0, others: Vec::new() },
+                &Action::Execute(vec![2]),
+                &Action::Execute(vec![3])
+            ]
         );
         assert!(plan.tasks.iter().all(|task| task.after.is_empty()));
         assert_eq!(plan.acls, [4]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::globals;
 use super::target::{Fit, Target};
-use super::{Error, RestoreOptions};
+use super::{Clean, Error, RestoreOptions, privileges};
 use crate::archive::{Catalog, Entry, Extension, Table};
 use crate::pg::{Session, column};
 use crate::selection::{Choice, Options, names_role};
@@ -13,26 +13,41 @@ use crate::sql;
 /// How many tables one statement looks into: far below what the server's stack allows for a UNION ALL.
 const TABLES_PER_QUERY: usize = 200;
 
+/// What decides how the target is looked at, beside the options.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Whether the archive is a file.
+    pub from_file: bool,
+    /// Whether the target holds what an unfinished restore has left.
+    pub unfinished: bool,
+}
+
 /// Refuses a target that is not empty or that lacks something the archive needs. A part of an archive goes into a target
-/// that holds objects, if they do not collide; what `choice` has beyond what that allows is taken out of it. When the database
-/// is to be made, the session is in another one.
+/// that holds objects, if they do not collide; what `choice` has beyond what that allows is taken out of it. `session` may be in
+/// another database than `target`, which is none when it is still to be made.
 pub async fn check(
     session: &Session,
+    target: Option<&Session>,
     catalog: &Catalog,
     options: &RestoreOptions,
     choice: &mut Choice,
-    from_pipe: bool,
+    asked: Asked,
 ) -> Result<(), Error> {
     let mut missing = Vec::new();
-    if choice.is_partial() {
-        let target = Target::read(session, options.create).await?;
-        let Fit { problems, existing } = target.fit(catalog, choice);
+    if asked.unfinished {
+        // It is what this restore goes on with, or drops, or it is refused as a whole.
+    } else if choice.is_partial() {
+        let mut there = Target::read(target.unwrap_or(session), target.is_none()).await?;
+        if options.clean != Clean::No {
+            there.forget(catalog, choice);
+        }
+        let Fit { problems, existing } = there.fit(catalog, choice);
         missing.extend(problems);
         if options.verify {
-            missing.extend(tables_with_rows(session, catalog, &existing).await?);
+            missing.extend(tables_with_rows(target.unwrap_or(session), catalog, &existing).await?);
             let are_chosen =
                 |(place, entry): (usize, &Entry)| entry.kind == "BLOBS" && choice.contains(place);
-            if target.holds_large_objects() && catalog.entries.iter().enumerate().any(are_chosen) {
+            if there.holds_large_objects() && catalog.entries.iter().enumerate().any(are_chosen) {
                 missing.push(
                     "the target holds large objects: add to them without a comparison (--no-verify), or leave them out \
                      (--no-large-objects)"
@@ -40,11 +55,11 @@ pub async fn check(
                 );
             }
         }
-        if from_pipe {
-            missing.extend(target.foreign_keys_in_the_way(catalog, &existing));
+        if !asked.from_file {
+            missing.extend(there.foreign_keys_in_the_way(catalog, &existing));
         }
-    } else if !options.create {
-        refuse_user_objects(session).await?;
+    } else if let (Some(target), Clean::No) = (target, options.clean) {
+        refuse_user_objects(target).await?;
     }
     let source = &catalog.source;
     let (from, to) = (source.server_version_num / 10000, session.version().major());
@@ -54,16 +69,18 @@ pub async fn check(
              or try whether this one takes it (--force-version)"
         ));
     }
-    if options.create {
-        missing.extend(database_in_the_way(session, catalog).await?);
-    } else {
-        missing.extend(other_encoding(session, &source.encoding));
+    if options.create && target.is_none() {
+        missing.extend(database_in_the_way(session, catalog, options.clean).await?);
+    }
+    if let Some(target) = target {
+        missing.extend(other_encoding(target, &source.encoding));
     }
     missing.extend(missing_extensions(session, catalog, choice).await?);
     if !options.selection.options().no_tablespaces {
         missing.extend(missing_tablespaces(session, catalog, options, choice).await?);
     }
     missing.extend(missing_roles(session, catalog, options, choice).await?);
+    missing.extend(privileges::missing(session, target, catalog, options, choice).await?);
     if !options.create {
         warn_of_money(session, catalog, choice).await?;
     }
@@ -174,7 +191,11 @@ async fn tables_with_rows(
 }
 
 /// Why a database of the archive's name cannot be made.
-async fn database_in_the_way(session: &Session, catalog: &Catalog) -> Result<Option<String>, Error> {
+async fn database_in_the_way(
+    session: &Session,
+    catalog: &Catalog,
+    clean: Clean,
+) -> Result<Option<String>, Error> {
     let Some(database) = globals::database(catalog) else {
         return Ok(Some(
             "the archive does not say how its database is made: restore without --create".to_owned(),
@@ -182,9 +203,15 @@ async fn database_in_the_way(session: &Session, catalog: &Catalog) -> Result<Opt
     };
     let name = database.name.as_str();
     let absent = absent(session, [name].into(), "pg_database", "datname").await?;
-    Ok(absent.is_empty().then(|| {
-        format!("database {name} exists: drop or rename it, or restore without --create into a database that is empty")
-    }))
+    Ok(match (clean, absent.is_empty()) {
+        (Clean::No, true) => Some(format!(
+            "database {name} exists: drop or rename it, or restore without --create into a database that is empty"
+        )),
+        (Clean::All, false) => Some(format!(
+            "database {name} does not exist, and so cannot be dropped: leave out --clean, or add --if-exists"
+        )),
+        (Clean::No, false) | (Clean::All, true) | (Clean::IfExists, _) => None,
+    })
 }
 
 async fn missing_extensions(
@@ -254,7 +281,8 @@ async fn missing_roles(
     Ok(absent.iter().map(|name| missing_role(catalog, name)).collect())
 }
 
-fn chosen<'a>(catalog: &'a Catalog, choice: &'a Choice) -> impl Iterator<Item = &'a Entry> {
+/// The entries that are restored inside the database.
+pub fn chosen<'a>(catalog: &'a Catalog, choice: &'a Choice) -> impl Iterator<Item = &'a Entry> {
     catalog.entries.iter().enumerate().filter(|(place, _)| choice.contains(*place)).map(|(_, entry)| entry)
 }
 

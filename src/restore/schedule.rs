@@ -103,7 +103,7 @@ mod tests {
 
     fn task(after: &[usize], locks: &[(usize, Lock)], weight: u64) -> Task {
         Task {
-            action: Action::Execute(0),
+            action: Action::Execute(vec![0]),
             after: after.to_vec(),
             locks: locks.to_vec(),
             weight,

@@ -95,6 +95,15 @@ impl Target {
         identity(entry).map(|identity| self.0.contains(&identity))
     }
 
+    /// Takes out what is dropped before the chosen entries are restored.
+    pub fn forget(&mut self, catalog: &Catalog, choice: &Choice) {
+        let entries = catalog.entries.iter().enumerate();
+        let dropped = entries.filter(|(place, entry)| choice.contains(*place) && !entry.drop.is_empty());
+        for identity in dropped.filter_map(|(_, entry)| identity(entry)) {
+            self.0.remove(&identity);
+        }
+    }
+
     /// Whether large objects are there: reading back finds them beside those of the archive.
     pub fn holds_large_objects(&self) -> bool {
         self.0.iter().any(|(class, _, _)| class == LARGE_OBJECT)

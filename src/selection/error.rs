@@ -38,4 +38,10 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A role that is to be another one, and that nothing names.
+    #[error("nothing in the archive belongs to the role {role} or names it: there is nothing to map")]
+    NoSuchRole {
+        /// Its name.
+        role: String,
+    },
 }

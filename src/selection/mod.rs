@@ -17,7 +17,7 @@ mod roles;
 pub use error::Error;
 pub use globals::{Place, place, role};
 pub use load_order::references;
-pub use roles::names_role;
+pub use roles::{map_roles, names_role};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -10,6 +10,9 @@ mod tokens;
 use keywords::KEYWORDS;
 pub use tokens::{for_psql, name, tokens};
 
+/// The schema in which a restore notes what it has done, until it has done everything.
+pub const RESTORE_NOTE: &str = "pgsnap_restore";
+
 /// `name` as an identifier: as it is when that is safe on every server version, else in double quotes.
 pub fn ident(name: &str) -> String {
     if is_plain(name) { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }

@@ -105,6 +105,33 @@ pub struct Restore {
     /// Make the roles that are missing, with their attributes, settings and memberships
     #[arg(long)]
     pub roles: bool,
+    /// Go on with a restore of this archive that was ended; begin it if there is none
+    #[arg(long, conflicts_with_all = ["clean", "single_transaction", "sql"])]
+    pub resume: bool,
+    /// Drop what the archive brings first, or the database (with --create)
+    #[arg(short = 'c', long, conflicts_with_all = ["data_only", "sql"])]
+    pub clean: bool,
+    /// Drop only what is there
+    #[arg(long, requires = "clean")]
+    pub if_exists: bool,
+    /// All or nothing: one transaction, with one worker
+    #[arg(short = '1', long, conflicts_with_all = ["jobs", "on_error", "sql"])]
+    pub single_transaction: bool,
+    /// What happens when a statement of the archive has failed
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = OnError::Stop)]
+    pub on_error: OnError,
+    /// Take on this role in every session: it will own what is made, where --no-owner is given
+    #[arg(long, value_name = "ROLE", conflicts_with = "sql")]
+    pub role: Option<String>,
+    /// Another role in the place of one in the archive: as owner, in privileges and policies; may be repeated
+    #[arg(long, value_name = "OLD=NEW", value_parser = parse_mapping, conflicts_with_all = ["sql", "roles"])]
+    pub map_role: Vec<(String, String)>,
+    /// No triggers and no checks of foreign keys while rows go into tables that are there; for superusers
+    #[arg(long, requires = "data_only", conflicts_with = "sql")]
+    pub disable_triggers: bool,
+    /// Look at archive and target, say what would be done, and change nothing
+    #[arg(long, conflicts_with_all = ["sql", "salvage", "skip_damaged"])]
+    pub dry_run: bool,
     /// Memory for all index builds that run at one time [default: a quarter of the server's effective_cache_size]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<u64>,
@@ -129,6 +156,14 @@ pub struct Restore {
     pub connection: Connection,
     #[command(flatten)]
     pub output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// It ends the restore
+    Stop,
+    /// What failed is left out, with what needs it, and told at the end; ends with exit code 4
+    Continue,
 }
 
 #[derive(Debug, Args)]
@@ -406,6 +441,14 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line
     Json,
+}
+
+/// `OLD=NEW`
+fn parse_mapping(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
+        _ => Err("not two names of roles as in OLD=NEW".to_owned()),
+    }
 }
 
 /// A size in bytes: `1000`, `64kB`, `128MiB`, `2GB`.

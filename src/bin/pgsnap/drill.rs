@@ -45,7 +45,8 @@ fn as_text(drilled: &DrillSummary) -> String {
         lines += &format!("{phase:width$}  {:>8.1} s\n", took.as_secs_f64());
     }
     lines += &verify::not_equal(verified);
-    for problem in restored.not_restored.iter().chain(&checked.problems) {
+    let not_restored = restored.not_restored.iter().map(|left_out| &left_out.reason);
+    for problem in not_restored.chain(&checked.problems) {
         lines += &format!("wrong: {}\n", problem.lines().map(text::name).collect::<Vec<_>>().join("\n"));
     }
     let of_amcheck = match &checked.no_amcheck {
@@ -79,7 +80,7 @@ fn as_json(drilled: &DrillSummary) -> Value {
         "objects": restored.objects,
         "rows": restored.rows,
         "bytes": restored.bytes,
-        "not_restored": restored.not_restored,
+        "not_restored": summary::not_restored(&restored.not_restored),
         "tables": verify::tables(verified),
         "indexes": checked.indexes,
         "indexes_by_amcheck": checked.by_amcheck,

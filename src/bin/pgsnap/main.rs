@@ -26,7 +26,7 @@ use pgsnap::archive::{self, Archive};
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment, Moment};
 use pgsnap::progress::{Event, Monitor};
-use pgsnap::restore::{self, Blocks, Input, RestoreOptions};
+use pgsnap::restore::{self, Blocks, Clean, Input, LeftOut, OnError, RestoreOptions, Verdict};
 use pgsnap::selection::{Place, Selection, place};
 use pgsnap::{Class, Error, script};
 use tokio::signal::unix::{SignalKind, signal};
@@ -163,7 +163,7 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     let mut config = config(&args.connection, None, args.create)?;
     ask_password(&mut config)?;
     let options = RestoreOptions {
-        jobs: jobs(args.jobs),
+        jobs: if args.single_transaction { 1 } else { jobs(args.jobs) },
         create: args.create,
         roles: args.roles,
         force_version: args.force_version,
@@ -171,7 +171,32 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
         memory: args.memory,
         verify: !args.no_verify,
         blocks,
+        resume: args.resume,
+        clean: match (args.clean, args.if_exists) {
+            (false, _) => Clean::No,
+            (true, false) => Clean::All,
+            (true, true) => Clean::IfExists,
+        },
+        single_transaction: args.single_transaction,
+        on_error: match args.on_error {
+            args::OnError::Stop => OnError::Stop,
+            args::OnError::Continue => OnError::Continue,
+        },
+        role: args.role,
+        map_roles: args.map_role.into_iter().collect(),
+        disable_triggers: args.disable_triggers,
     };
+    if args.dry_run {
+        let Input::File(archive) = input else {
+            return Err(usage("--dry-run needs a file: a pipe does not say in advance what it brings"));
+        };
+        let outlined = with_runtime(options.jobs, async |interrupt| {
+            restore::outline(&config, archive, &options, reporter.clone(), interrupt).await
+        });
+        reporter.finish();
+        show(&summary::outline(&outlined??, args.output.json))?;
+        return Ok(0);
+    }
     let summary = with_runtime(options.jobs, async |interrupt| {
         restore::run(&config, input, &options, reporter.clone(), interrupt).await
     });
@@ -243,18 +268,24 @@ fn open(args: &Restore, reporter: &Reporter) -> Result<(Input, Blocks, Vec<Damag
 }
 
 /// What was lost is said at the end, where it is seen, and by the exit code.
-fn loss_verdict(losses: &[Damage], not_restored: &[String], output: &Output) -> u8 {
-    if losses.is_empty() && not_restored.is_empty() {
+fn loss_verdict(losses: &[Damage], not_restored: &[LeftOut], output: &Output) -> u8 {
+    let of = |verdict| not_restored.iter().filter(|left_out| left_out.verdict == verdict).count();
+    let (lost, not_here) = (of(Verdict::Lost), of(Verdict::NotHere));
+    if losses.is_empty() && lost + not_here == 0 {
         return 0;
     }
-    let mut message = if losses.is_empty() {
-        "everything is restored but settings that this server does not know".to_owned()
-    } else {
-        let rows = text::lost_rows(losses.iter().map(|loss| loss.rows));
-        format!("the archive is damaged in {} places: {rows} lost, the rest is restored", losses.len())
+    let mut message = match (losses, lost) {
+        ([], 0) => format!("everything is restored but {not_here} things that are not possible here"),
+        ([], _) => {
+            format!("{lost} things are lost, {not_here} are not possible here; everything else is restored")
+        }
+        (losses, _) => {
+            let rows = text::lost_rows(losses.iter().map(|loss| loss.rows));
+            format!("the archive is damaged in {} places: {rows} lost, the rest is restored", losses.len())
+        }
     };
-    for entry in not_restored {
-        message += &format!("\n  not restored: {entry}");
+    for LeftOut { verdict, reason } in not_restored {
+        message += &format!("\n  {}: {reason}", verdict.words());
     }
     tell_error(Class::Loss, None, &message, output.json);
     Class::Loss as u8

@@ -73,6 +73,10 @@ impl Monitor for Reporter {
                 bar.set_position(0);
                 bar.set_message(step);
             }
+            (Event::Working(what), Style::Bar(bar)) => bar.set_message(text::name(&what)),
+            (Event::Working(what), Style::Plain) if !self.quiet => {
+                self.line(&format!("pgsnap: {}", text::name(&what)));
+            }
             (Event::Step(step), Style::Plain) if !self.quiet => self.line(&format!("pgsnap: {step}")),
             (Event::Total(bytes), Style::Bar(bar)) => bar.set_length(bytes),
             (Event::Advanced(bytes), Style::Bar(bar)) => bar.inc(bytes),
@@ -97,6 +101,7 @@ fn as_json(event: &Event) -> serde_json::Value {
         Event::Step(step) => json!({"type": "step", "step": step}),
         Event::Total(bytes) => json!({"type": "total", "bytes": bytes}),
         Event::Advanced(bytes) => json!({"type": "advanced", "bytes": bytes}),
+        Event::Working(what) => json!({"type": "working", "what": what}),
         Event::Warning(what) => json!({"type": "warning", "what": what}),
         Event::Done(what) => json!({"type": "done", "what": what}),
     }

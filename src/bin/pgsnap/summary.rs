@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use pgsnap::archive::check::Damage;
 use pgsnap::dump::DumpSummary;
-use pgsnap::restore::RestoreSummary;
+use pgsnap::restore::{LeftOut, Outline, Phase, RestoreSummary, Verdict};
 use serde_json::{Value, json};
 
 use crate::text;
+
+/// A task that takes longer than this is worth a line.
+const NOTICED: Duration = Duration::from_secs(1);
 
 /// What a dump has done.
 pub fn dump(summary: &DumpSummary, as_json: bool) -> String {
@@ -60,9 +63,12 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
             "needs_analyze": summary.needs_analyze,
             "losses": losses.iter().map(damage).collect::<Vec<_>>(),
             "kept_roles": summary.kept_roles,
-            "not_restored": summary.not_restored,
+            "not_restored": not_restored(&summary.not_restored),
             "left_out": summary.left_out,
             "not_dumped": summary.uncovered,
+            "resumed": summary.resumed,
+            "slowest": summary.slowest.iter()
+                .map(|(task, took)| json!({"task": task, "seconds": took.as_secs_f64()})).collect::<Vec<_>>(),
             "seconds": summary.elapsed.as_secs_f64(),
         });
         return format!("{object}\n");
@@ -78,23 +84,85 @@ pub fn restore(summary: &RestoreSummary, losses: &[Damage], as_json: bool) -> St
         let roles: Vec<String> = summary.kept_roles.iter().map(|role| text::name(role)).collect();
         lines += &format!("left as they were, since they exist: roles {}\n", roles.join(", "));
     }
-    for entry in &summary.not_restored {
-        let entry: Vec<String> = entry.lines().map(text::name).collect();
-        lines += &format!("not restored: {}\n", entry.join("\n"));
+    for LeftOut { verdict, reason } in &summary.not_restored {
+        let reason: Vec<String> = reason.lines().map(text::name).collect();
+        lines += &format!("not restored ({}): {}\n", verdict.words(), reason.join("\n"));
     }
+    lines += &slowest(&summary.slowest);
     if summary.needs_analyze {
         lines += "the planner has no statistics of the rows: run ANALYZE\n";
     }
+    let is_lost = |left_out: &LeftOut| left_out.verdict == Verdict::Lost;
     let verified = match (summary.verified, losses) {
+        (true, []) if summary.not_restored.iter().any(is_lost) => "not everything equal to the archive",
         (true, []) => "every table equal to the archive",
         (true, _) => "every table equal to what is left of the archive",
         (false, _) => "not verified",
     };
+    let resumed = if summary.resumed { ", begun by an earlier restore" } else { "" };
     lines += &format!(
-        "restored {}, {}, {}, {verified}\n",
+        "restored {}, {}, {}, {verified}{resumed}\n",
         counts(summary.objects, summary.tables, summary.rows),
         text::bytes(summary.bytes),
         pace(summary.bytes, summary.elapsed),
+    );
+    lines
+}
+
+/// What was not restored, as JSON.
+pub fn not_restored(left_out: &[LeftOut]) -> Vec<Value> {
+    left_out
+        .iter()
+        .map(|LeftOut { verdict, reason }| json!({"means": verdict.words(), "what": reason}))
+        .collect()
+}
+
+/// The slowest tasks, if any took a time that a person notices.
+fn slowest(tasks: &[(String, Duration)]) -> String {
+    let noticed: Vec<&(String, Duration)> = tasks.iter().filter(|(_, took)| *took >= NOTICED).collect();
+    if noticed.is_empty() {
+        return String::new();
+    }
+    let line = |(task, took): &(String, Duration)| {
+        format!("  {:>8.1} s  {}\n", took.as_secs_f64(), text::name(task))
+    };
+    format!("slowest:\n{}", noticed.into_iter().map(line).collect::<String>())
+}
+
+/// What a restore would do.
+pub fn outline(outline: &Outline, as_json: bool) -> String {
+    let Outline { phases, jobs, memory, bytes, resumes, left_out: cut_off } = outline;
+    if as_json {
+        let largest = |phase: &Phase| {
+            let largest = phase.largest.iter().map(|(task, bytes)| json!({"task": task, "bytes": bytes}));
+            largest.collect::<Vec<_>>()
+        };
+        let phases = phases
+            .iter()
+            .map(|phase| json!({"phase": phase.name, "count": phase.count, "largest": largest(phase)}));
+        let object = json!({
+            "type": "plan",
+            "phases": phases.collect::<Vec<_>>(),
+            "jobs": jobs,
+            "memory": memory,
+            "bytes": bytes,
+            "resumes": resumes,
+            "left_out": cut_off,
+        });
+        return format!("{object}\n");
+    }
+    let mut lines = left_out(cut_off);
+    for Phase { name, count, largest } in phases {
+        lines += &format!("{:>10}  {name}\n", text::count(*count as u64));
+        for (task, bytes) in largest {
+            lines += &format!("{:>22}  {}\n", text::bytes(*bytes), text::name(task));
+        }
+    }
+    let verb = if *resumes { "would go on with a restore of" } else { "would restore" };
+    lines += &format!(
+        "{verb} {} of rows with {jobs} workers, and {} of the server's memory for indexes; nothing was changed\n",
+        text::bytes(*bytes),
+        text::bytes(*memory),
     );
     lines
 }
