@@ -197,7 +197,9 @@ impl BlockReader<'_> {
         };
         let bytes = self.archive.block(block)?;
         let (info, digest) = decoder.examine(table, bytes)?;
-        Ok(Found { rows: info.rows.into(), digest, facts: decoder.facts(table, bytes) })
+        let found = Found { rows: info.rows.into(), digest, facts: decoder.facts(table, bytes) };
+        self.archive.give_back(block);
+        Ok(found)
     }
 }
 

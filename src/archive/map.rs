@@ -1,10 +1,10 @@
 //! The bytes of an archive: a memory map of its file, or a buffer.
 
 use std::fs::{File, metadata};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 
 use super::Error;
 
@@ -24,6 +24,16 @@ impl Bytes {
         let file = File::open(path).map_err(failed)?;
         map_file(&file).map(Bytes::Map).map_err(failed)
     }
+
+    /// Lets the system take back the memory of a range, which is read from the file again when it is looked at again.
+    pub fn give_back(&self, range: Range<usize>) {
+        if let Bytes::Map(map) = self
+            && range.start <= range.end
+            && range.end <= map.len()
+        {
+            give_back(map, range);
+        }
+    }
 }
 
 #[allow(unsafe_code)]
@@ -36,6 +46,14 @@ fn map_file(file: &File) -> std::io::Result<Mmap> {
     unsafe { Mmap::map(file) }
 }
 
+#[allow(unsafe_code)]
+fn give_back(map: &Mmap, range: Range<usize>) {
+    // SAFETY: this is a shared map of a file that is only read, so nothing is lost with a page: whoever looks at it next, in another
+    // thread at the same time too, finds the file's bytes again, of which the same holds as above. It is only a matter of memory,
+    // so that a refusal means nothing.
+    let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) };
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -44,5 +62,23 @@ impl Deref for Bytes {
             Bytes::Map(map) => map,
             Bytes::Buffer(buffer) => buffer,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_is_read_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let expected: Vec<u8> = (0..100_000u32).map(|number| number.to_le_bytes()[0]).collect();
+        std::fs::write(file.path(), &expected).unwrap();
+        let bytes = Bytes::map(file.path()).unwrap();
+        for range in [0..100_000, 5_000..90_001, 7..8, 99_999..100_001, 0..0] {
+            assert_eq!(&bytes[..], &expected[..]);
+            bytes.give_back(range);
+        }
+        assert_eq!(&bytes[..], &expected[..]);
     }
 }

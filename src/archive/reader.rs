@@ -79,6 +79,13 @@ impl Archive {
         }
         Ok(bytes)
     }
+
+    /// Lets the system take back the memory of a block that has been read: an archive may be larger than the memory of the machine.
+    pub fn give_back(&self, block: &BlockRef) {
+        let start = usize::try_from(block.offset).unwrap_or(usize::MAX);
+        let length = block.len().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        self.bytes.give_back(start..start.saturating_add(length));
+    }
 }
 
 /// Header, catalog and index of the archive in `bytes`, compared with each other and with the footer.

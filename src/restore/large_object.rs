@@ -23,6 +23,7 @@ pub async fn load(
     for block in blocks {
         rows.clear();
         tokio::task::block_in_place(|| decoder.decode(table, archive.block(block)?, &mut rows))?;
+        archive.give_back(block);
         write(session, table, &rows).await?;
         shared.monitor.report(Event::Advanced(block.raw_len));
     }

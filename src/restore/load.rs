@@ -84,6 +84,7 @@ async fn copy(
             let send = |rows: &[u8]| runtime.block_on(copy.send(rows.to_vec()));
             decoder.decode_in_pieces(table, archive.block(block)?, send)
         })?;
+        archive.give_back(block);
         copy.sent += u64::from(block.rows);
         shared.monitor.report(Event::Advanced(block.raw_len));
     }

@@ -211,6 +211,7 @@ impl<'a> Script<'a> {
         let (mut rows, types) = (Vec::new(), [Type::Unsigned, Type::Integer, Type::Bytea]);
         for block in self.archive.index().tables.get(number as usize).iter().flat_map(|index| &index.blocks) {
             decoder.decode(table, self.archive.block(block)?, &mut rows)?;
+            self.archive.give_back(block);
             let mut walker = fields(Format::Binary, types.len(), &rows);
             let in_table = |source| crate::archive::Error::Rows { table: table.label(), source };
             while let Some(row) = walker.next_row().map_err(in_table)? {
@@ -248,6 +249,7 @@ impl<'a> Script<'a> {
         let (mut rows, mut text) = (Vec::new(), Vec::new());
         for block in self.archive.index().tables.get(number as usize).iter().flat_map(|index| &index.blocks) {
             decoder.decode(table, self.archive.block(block)?, &mut rows)?;
+            self.archive.give_back(block);
             match table.transfer {
                 Transfer::Text => self.out.write_all(&rows)?,
                 Transfer::Binary => {
