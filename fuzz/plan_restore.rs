@@ -219,15 +219,14 @@ fn definitions_in_order(catalog: &Catalog, tasks: &[Task]) {
     }
 }
 
-/// Runs the tasks with `jobs` workers, the last that was started ends first.
+/// Runs the tasks with workers that take up to two at once, `jobs` more of them each time; the last that was started ends first.
 fn comes_to_its_end(tasks: Vec<Task>, jobs: usize) {
     let mut left = tasks.len();
     let mut schedule = Schedule::new(tasks, MEMORY);
     let mut running: Vec<(usize, Task)> = Vec::new();
     while !schedule.is_done() {
-        while running.len() < jobs
-            && let Some((place, task)) = schedule.start()
-        {
+        let together = || schedule.start(2);
+        for (place, task) in std::iter::repeat_with(together).take(jobs).flatten() {
             for (_, other) in &running {
                 let collide = |(table, lock): &(usize, Lock)| {
                     let mut held = other.locks.iter().filter(|(other, _)| other == table);

@@ -80,11 +80,16 @@ impl Archive {
         Ok(bytes)
     }
 
-    /// Lets the system take back the memory of a block that has been read: an archive may be larger than the memory of the machine.
+    /// Lets the system take back the memory of a block that has been read, and of those right before it: an archive may be larger
+    /// than the memory of the machine. Small blocks only when a megabyte of them is over: it is a system call.
     pub fn give_back(&self, block: &BlockRef) {
+        const STEP: usize = 1 << 20;
         let start = usize::try_from(block.offset).unwrap_or(usize::MAX);
         let length = block.len().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        self.bytes.give_back(start..start.saturating_add(length));
+        let end = start.saturating_add(length);
+        if start / STEP != end / STEP {
+            self.bytes.give_back(start / STEP * STEP..end);
+        }
     }
 }
 

@@ -34,13 +34,13 @@ pub enum Error {
         examples: String,
     },
     /// Things the archive needs are missing at the target.
-    #[error("the target cannot take this archive; nothing was changed:\n  {}", missing.join("\n  "))]
+    #[error("the target cannot take this archive; nothing was changed:\n  {}", first_of(missing))]
     Preflight {
         /// Each thing, with what to do about it.
         missing: Vec<String>,
     },
     /// The archive is damaged; nothing was changed.
-    #[error("the archive is damaged, nothing was restored:\n  {}", damages.join("\n  "))]
+    #[error("the archive is damaged, nothing was restored:\n  {}", first_of(damages))]
     Damaged {
         /// Each place.
         damages: Vec<String>,
@@ -204,5 +204,29 @@ impl Error {
     /// An archive that is damaged in these places.
     pub fn damaged(damages: Vec<Damage>) -> Self {
         Error::Damaged { damages: damages.iter().map(ToString::to_string).collect() }
+    }
+}
+
+/// The first of many lines, and how many there are beside them.
+fn first_of(lines: &[String]) -> String {
+    const FIRST: usize = 20;
+    let mut text = lines.iter().take(FIRST).map(String::as_str).collect::<Vec<_>>().join("\n  ");
+    if lines.len() > FIRST {
+        text += &format!("\n  and {} more", lines.len() - FIRST);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_cut() {
+        let text = |count: u32| {
+            Error::Preflight { missing: (0..count).map(|line| line.to_string()).collect() }.to_string()
+        };
+        assert!(text(20).ends_with(":\n  0\n  1\n  2\n  3\n  4\n  5\n  6\n  7\n  8\n  9\n  10\n  11\n  12\n  13\n  14\n  15\n  16\n  17\n  18\n  19"));
+        assert!(text(10_000).ends_with("\n  19\n  and 9980 more"), "{}", text(10_000));
     }
 }

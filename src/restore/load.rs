@@ -2,7 +2,7 @@
 
 use super::plan::Action;
 use super::{Error, Shared, large_object, marker};
-use crate::archive::{Archive, BlockDecoder, BlockRef, Digest, Index, Table, Transfer};
+use crate::archive::{Archive, BlockDecoder, Digest, Index, Table, Transfer};
 use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER};
 use crate::pg::Session;
 use crate::pg::copy::CopyIn;
@@ -10,13 +10,36 @@ use crate::progress::Event;
 use crate::sql;
 use crate::verify::{self, Found};
 
-/// Loads blocks of a table with one COPY, in one transaction with the note of it; contents of large objects otherwise. To freeze
-/// rows, the server must see that the table was emptied in the same transaction.
+/// A block with fewer raw bytes is decoded at once: to let another thread take over meanwhile takes longer.
+const SMALL: u64 = 64 << 10;
+
+/// Carries out loads of rows in one transaction, with the note of them.
 pub async fn load(
     shared: &Shared,
     archive: &Archive,
     session: &mut Session,
+    tasks: &[&Action],
+) -> Result<(), Error> {
+    let mut first = begin(shared);
+    let mut decoder = BlockDecoder::new(archive.header().id)?;
+    for task in tasks {
+        load_one(shared, archive, &mut decoder, session, task, first).await?;
+        first = "";
+    }
+    let names = tasks.iter().filter_map(|task| marker::of_rows(task));
+    let note = shared.note(names).map(|note| note + ";").unwrap_or_default();
+    Ok(session.batch(&format!("{note} {}", commit(shared))).await?)
+}
+
+/// Loads blocks of a table with one COPY, behind the statement that is to come `first`; contents of large objects otherwise. To
+/// freeze rows, the server must see that the table was emptied in the same transaction.
+async fn load_one(
+    shared: &Shared,
+    archive: &Archive,
+    decoder: &mut BlockDecoder,
+    session: &mut Session,
     task: &Action,
+    first: &str,
 ) -> Result<(), Error> {
     let Action::Load { table: number, blocks, freeze } = task else {
         return Err(Error::Panicked("the plan"));
@@ -24,20 +47,40 @@ pub async fn load(
     let table = &shared.catalog.tables[*number as usize];
     let failed = |source| Error::Load { table: table.label(), source };
     let blocks = &archive.index().tables[*number as usize].blocks[blocks.clone()];
-    let mut begin = begin(shared).to_owned();
     if shared.catalog.holds_large_objects(table) {
-        session.batch(&begin).await.map_err(failed)?;
-        large_object::load(shared, archive, session, table, blocks).await?;
-    } else {
-        if *freeze {
-            begin += &format!("; TRUNCATE ONLY {}", sql::qualified(&table.schema, &table.name));
-        }
-        // Rows travel in the encoding they were dumped in, and the server converts; statements do not.
-        session.set_client_encoding(&shared.catalog.source.encoding).await.map_err(failed)?;
-        copy(shared, archive, session, table, blocks, *freeze, &begin).await?;
+        session.batch(first).await.map_err(failed)?;
+        return large_object::load(shared, archive, session, table, blocks).await;
     }
-    let note = shared.note(marker::of_rows(task).into_iter()).map(|note| note + ";").unwrap_or_default();
-    session.batch(&format!("{note} {}", commit(shared))).await.map_err(failed)
+    let mut first = first.to_owned();
+    if *freeze {
+        first += &format!("; TRUNCATE ONLY {}", sql::qualified(&table.schema, &table.name));
+    }
+    // Rows travel in the encoding they were dumped in, and the server converts; statements do not.
+    session.set_client_encoding(&shared.catalog.source.encoding).await.map_err(failed)?;
+    let first = async { if first.is_empty() { Ok(()) } else { session.batch(&first).await.map_err(failed) } };
+    // In this order, and in one round trip.
+    let ((), mut copy) = tokio::try_join!(biased; first, Copy::start(session, table, *freeze))?;
+    let runtime = tokio::runtime::Handle::current();
+    for block in blocks {
+        if block.raw_len < SMALL {
+            let mut rows = Vec::new();
+            decoder.decode_in_pieces(table, archive.block(block)?, |piece| {
+                rows.extend_from_slice(piece);
+                Ok::<(), Error>(())
+            })?;
+            copy.send(rows).await?;
+        } else {
+            // Piece by piece: a row may be as long as a gigabyte.
+            tokio::task::block_in_place(|| {
+                let send = |rows: &[u8]| runtime.block_on(copy.send(rows.to_vec()));
+                decoder.decode_in_pieces(table, archive.block(block)?, send)
+            })?;
+        }
+        archive.give_back(block);
+        copy.sent += u64::from(block.rows);
+        shared.monitor.report(Event::Advanced(block.raw_len));
+    }
+    copy.finish().await
 }
 
 /// Nothing begins or ends where everything is one transaction, unless a table may fail.
@@ -61,34 +104,6 @@ fn commit(shared: &Shared) -> &'static str {
 pub async fn give_up(shared: &Shared, session: &Session) -> Result<(), Error> {
     let rollback = if shared.commit().is_some() { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT load" };
     Ok(session.batch(rollback).await?)
-}
-
-async fn copy(
-    shared: &Shared,
-    archive: &Archive,
-    session: &Session,
-    table: &Table,
-    blocks: &[BlockRef],
-    freeze: bool,
-    begin: &str,
-) -> Result<(), Error> {
-    let begin =
-        async { session.batch(begin).await.map_err(|source| Error::Load { table: table.label(), source }) };
-    // In this order, and in one round trip.
-    let ((), mut copy) = tokio::try_join!(biased; begin, Copy::start(session, table, freeze))?;
-    let mut decoder = BlockDecoder::new(archive.header().id)?;
-    let runtime = tokio::runtime::Handle::current();
-    for block in blocks {
-        // Piece by piece: a row may be as long as a gigabyte.
-        tokio::task::block_in_place(|| {
-            let send = |rows: &[u8]| runtime.block_on(copy.send(rows.to_vec()));
-            decoder.decode_in_pieces(table, archive.block(block)?, send)
-        })?;
-        archive.give_back(block);
-        copy.sent += u64::from(block.rows);
-        shared.monitor.report(Event::Advanced(block.raw_len));
-    }
-    copy.finish().await
 }
 
 /// A COPY into a table that is running.

@@ -33,7 +33,8 @@ impl Budget {
         Budget { bytes, least, jobs, most: bytes.max(effective_cache_size) }
     }
 
-    /// What the build of an index gets, in bytes, and none for a statement that builds no index. `table` has the rows.
+    /// What the build of an index gets, in bytes, and none for a statement that builds no index, or one that needs hardly any.
+    /// `table` has the rows.
     pub fn share(&self, statement: &str, table: &Table, rows: &TableIndex) -> Option<u64> {
         let needed = match Index::of(statement)? {
             Index::Hnsw { m, value } => {
@@ -43,12 +44,16 @@ impl Budget {
             Index::Ivfflat { lists, value } => {
                 ivfflat(lists, value_bytes(value, table, rows), rows.rows).min(self.most)
             }
+            Index::Other if rows.raw_bytes < SMALL => return None,
             // Sorting in several passes takes little longer.
             Index::Other => rows.raw_bytes.min(self.bytes / self.jobs),
         };
         Some(needed.max(self.least))
     }
 }
+
+/// Rows with fewer bytes than this are sorted within any `maintenance_work_mem` (it is 1 MB at least).
+const SMALL: u64 = 1 << 20;
 
 /// What kind of index a statement builds.
 #[derive(Debug, PartialEq, Eq)]
@@ -228,7 +233,8 @@ mod tests {
         let budget = Budget::new(Some(1024 * MB), 64 * MB, 4096 * MB, 4);
         let share =
             |bytes| budget.share("CREATE INDEX i ON t USING gin (a)", &table(&["text"]), &rows(9, bytes));
-        assert_eq!(share(10), Some(64 * MB));
+        assert_eq!(share(10), None);
+        assert_eq!(share(10 * MB), Some(64 * MB));
         assert_eq!(share(100 * MB), Some(100 * MB));
         assert_eq!(share(1 << 40), Some(256 * MB));
         assert_eq!(budget.share("ALTER TABLE t ENABLE ROW LEVEL SECURITY", &table(&[]), &rows(9, 9)), None);

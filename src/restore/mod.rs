@@ -237,19 +237,28 @@ impl Shared {
         }
     }
 
-    /// What a task is called.
-    fn label(&self, action: &Action) -> String {
-        let table = |number: u32| self.catalog.tables[number as usize].label();
-        match action {
-            Action::Execute(entries) => match entries.as_slice() {
-                [entry] => self.catalog.entries[*entry].label(),
-                entries => {
-                    let first = entries.first().map(|entry| self.catalog.entries[*entry].label());
-                    format!("{} objects from {}", entries.len(), first.unwrap_or_default())
+    /// What tasks that are alike are called.
+    fn label<'a>(&self, mut tasks: impl ExactSizeIterator<Item = &'a Action> + Clone) -> String {
+        let of_table = |number: u32| self.catalog.tables[number as usize].label();
+        let of_entry = |entry: usize| self.catalog.entries[entry].label();
+        let all = tasks.clone();
+        match (tasks.next(), all.len()) {
+            (Some(Action::Execute(entries)), _) => {
+                let first = entries.first().map(|entry| of_entry(*entry)).unwrap_or_default();
+                match all.map(|task| task.entries().len()).sum() {
+                    1 => first,
+                    count => format!("{count} objects from {first}"),
                 }
-            },
-            Action::Load { table: number, .. } => format!("rows of {}", table(*number)),
-            Action::Verify { table: number, .. } => format!("comparison of {}", table(*number)),
+            }
+            (Some(Action::Load { table, .. }), 1) => format!("rows of {}", of_table(*table)),
+            (Some(Action::Load { table, .. }), count) => {
+                format!("rows of {count} tables from {}", of_table(*table))
+            }
+            (Some(Action::Verify { table, .. }), 1) => format!("comparison of {}", of_table(*table)),
+            (Some(Action::Verify { table, .. }), count) => {
+                format!("comparison of {count} tables from {}", of_table(*table))
+            }
+            (None, _) => String::new(),
         }
     }
 

@@ -98,11 +98,11 @@ fn phases(shared: &Shared, definitions: &[Task], plan: &Plan) -> Vec<Phase> {
     let is_open = |place: &&usize| !shared.is_done(&marker::of_entry(shared, **place));
     let count = |places: &[usize]| places.iter().filter(is_open).count();
     let executed =
-        |tasks: &[Task]| tasks.iter().map(|task| entries(task).iter().filter(is_open).count()).sum();
+        |tasks: &[Task]| tasks.iter().map(|task| task.action.entries().iter().filter(is_open).count()).sum();
     add("definitions", executed(definitions), Vec::new());
     let open = |task: &&Task| match marker::of_rows(&task.action) {
         Some(name) => !shared.is_done(&name),
-        None => count(entries(task)) > 0,
+        None => count(task.action.entries()) > 0,
     };
     for (name, of) in [
         ("loads of rows", (|action| matches!(action, Action::Load { .. })) as fn(&Action) -> bool),
@@ -112,18 +112,11 @@ fn phases(shared: &Shared, definitions: &[Task], plan: &Plan) -> Vec<Phase> {
         let mut tasks: Vec<&Task> = plan.tasks.iter().filter(|task| of(&task.action)).filter(open).collect();
         tasks.sort_by_key(|task| std::cmp::Reverse(task.weight));
         let largest = tasks.iter().take(NAMED).filter(|task| task.weight > 0);
-        let largest = largest.map(|task| (shared.label(&task.action), task.weight));
+        let largest = largest.map(|task| (shared.label([&task.action].into_iter()), task.weight));
         add(name, tasks.len(), largest.collect());
     }
     add("privileges", count(&plan.acls), Vec::new());
     add("materialized views and settings", count(&plan.last), Vec::new());
     add("event triggers", count(&plan.events), Vec::new());
     phases
-}
-
-fn entries(task: &Task) -> &[usize] {
-    match &task.action {
-        Action::Execute(entries) => entries,
-        Action::Load { .. } | Action::Verify { .. } => &[],
-    }
 }

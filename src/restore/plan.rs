@@ -52,6 +52,16 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// The places of the entries whose statements it runs.
+    pub fn entries(&self) -> &[usize] {
+        match self {
+            Action::Execute(entries) => entries,
+            Action::Load { .. } | Action::Verify { .. } => &[],
+        }
+    }
+}
+
 /// Where the rows are when the graph begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {

@@ -12,7 +12,7 @@ pub struct Schedule {
     waiting_for: Vec<usize>,
     followers: Vec<Vec<usize>>,
     /// Tasks whose dependencies are done: the heaviest first, then the plan's order.
-    ready: BTreeSet<(std::cmp::Reverse<u64>, usize)>,
+    ready: BTreeSet<Key>,
     /// Relations under lock: how many share it, or `EXCLUSIVE`.
     held: BTreeMap<usize, usize>,
     /// Bytes of memory that running tasks have, and may have together.
@@ -21,7 +21,13 @@ pub struct Schedule {
     unfinished: usize,
 }
 
+/// The weight of a task and its place.
+type Key = (std::cmp::Reverse<u64>, usize);
+
 const EXCLUSIVE: usize = usize::MAX;
+
+/// A task of less weight, in bytes, is done within a millisecond or so.
+const SMALL: u64 = 64 << 10;
 
 impl Schedule {
     /// All tasks are still to be done, with so many bytes of memory for those that build indexes.
@@ -45,9 +51,30 @@ impl Schedule {
         }
     }
 
-    /// A task that can start, if there is one; its locks are held from now on.
-    pub fn start(&mut self) -> Option<(usize, Task)> {
-        let key = *self.ready.iter().find(|(_, place)| self.can_lock(*place) && self.has_memory(*place))?;
+    /// A task that can start, if there is one, and behind it others like it, up to `most`, if they are all so small that
+    /// transactions of their own would take longer than their work. Their locks are held from now on.
+    pub fn start(&mut self, most: usize) -> Vec<(usize, Task)> {
+        let Some(first) = self.next(self.ready.iter()) else { return Vec::new() };
+        let mut together = vec![self.begin(first)];
+        while together.len() < most
+            && let Some(next) =
+                self.next(self.ready.range(first..).take(most).filter(|key| self.are_alike(first, **key)))
+        {
+            together.push(self.begin(next));
+        }
+        together
+    }
+
+    fn next<'a>(&self, mut keys: impl Iterator<Item = &'a Key>) -> Option<Key> {
+        keys.find(|(_, place)| self.can_lock(*place) && self.has_memory(*place)).copied()
+    }
+
+    fn are_alike(&self, (weight, one): Key, (_, other): Key) -> bool {
+        let kind = |place: usize| std::mem::discriminant(&self.tasks[place].action);
+        weight.0 < SMALL && kind(one) == kind(other)
+    }
+
+    fn begin(&mut self, key: Key) -> (usize, Task) {
         self.ready.remove(&key);
         let task = self.tasks[key.1].clone();
         self.memory += task.memory.unwrap_or(0);
@@ -55,7 +82,7 @@ impl Schedule {
             let holders = self.held.entry(*relation).or_default();
             *holders = if *lock == Lock::Exclusive { EXCLUSIVE } else { *holders + 1 };
         }
-        Some((key.1, task))
+        (key.1, task)
     }
 
     fn can_lock(&self, place: usize) -> bool {
@@ -112,7 +139,7 @@ mod tests {
     }
 
     fn started(schedule: &mut Schedule) -> Vec<usize> {
-        std::iter::from_fn(|| schedule.start()).map(|(place, _)| place).collect()
+        std::iter::from_fn(|| schedule.start(1).pop()).map(|(place, _)| place).collect()
     }
 
     #[test]
@@ -156,6 +183,19 @@ mod tests {
             0,
         );
         assert_eq!(started(&mut schedule), [0, 2]);
+    }
+
+    #[test]
+    fn small_tasks_that_are_alike_start_together() {
+        let small = |lock| task(&[], &[(7, lock)], 9);
+        let load =
+            Task { action: Action::Load { table: 0, blocks: 0..1, freeze: false }, ..task(&[], &[], 8) };
+        let (share, exclusive) = (small(Lock::Share), small(Lock::Exclusive));
+        let tasks = vec![task(&[], &[], SMALL), share.clone(), exclusive, share.clone(), load, share];
+        let mut schedule = Schedule::new(tasks, 0);
+        let mut start = || schedule.start(2).into_iter().map(|(place, _)| place).collect::<Vec<_>>();
+        assert_eq!([start(), start(), start(), start()], [vec![0], vec![1, 3], vec![5], vec![4]]);
+        assert!(start().is_empty());
     }
 
     #[test]

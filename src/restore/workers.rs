@@ -22,6 +22,10 @@ const GRAPH_TOO_LARGE: &str = "no longer fits into maintenance_work_mem";
 /// disk_full, out_of_memory: parallel workers share memory that the system has to have at once; /dev/shm of a container has 64 MB.
 const NO_ROOM: [&str; 2] = ["53100", "53200"];
 
+/// Small tasks that one worker carries out together: in one transaction, of which each takes some locks; a server has 64 for each
+/// session (the default of `max_locks_per_transaction`).
+const TOGETHER: usize = 16;
+
 /// What the tasks load and what they compare with.
 #[derive(Clone)]
 pub struct Data {
@@ -42,31 +46,41 @@ pub async fn run(
 ) -> Result<Vec<Session>, Error> {
     let mut schedule = Schedule::new(tasks, memory);
     let mut running = JoinSet::new();
+    // Of tasks in one transaction none can be left out.
+    let most = if shared.may_leave_out() { 1 } else { TOGETHER };
     while !schedule.is_done() {
         while let Some(session) = idle.pop() {
-            let Some((place, task)) = schedule.start() else {
+            let mut started = schedule.start(most);
+            if started.is_empty() {
                 idle.push(session);
                 break;
-            };
-            if pass_over(shared, data, &task) {
-                schedule.finish(place);
+            }
+            started.retain(|(place, task)| {
+                let is_done = pass_over(shared, data, task);
+                if is_done {
+                    schedule.finish(*place);
+                }
+                !is_done
+            });
+            let Some((first, _)) = started.first() else {
                 idle.push(session);
                 continue;
-            }
-            let label = shared.label(&task.action);
-            let pid = session.pid();
-            locked(&shared.running).insert(place, Running { label, since: Instant::now(), pid });
-            running.spawn(run_task(Arc::clone(shared), data.clone(), session, place, task));
+            };
+            let label = shared.label(started.iter().map(|(_, task)| &task.action));
+            locked(&shared.running)
+                .insert(*first, Running { label, since: Instant::now(), pid: session.pid() });
+            running.spawn(run_tasks(Arc::clone(shared), data.clone(), session, started));
         }
         if schedule.is_done() {
             break;
         }
         let ended = running.join_next().await.unwrap_or(Ok(Err(Error::Panicked("the plan"))));
-        let (place, session) = ended.unwrap_or(Err(Error::Panicked("a worker")))?;
-        if let Some(Running { label, since, .. }) = locked(&shared.running).remove(&place) {
+        let (places, session) = ended.unwrap_or(Err(Error::Panicked("a worker")))?;
+        let first = places.first().and_then(|first| locked(&shared.running).remove(first));
+        if let Some(Running { label, since, .. }) = first {
             shared.took(label, since.elapsed());
         }
-        schedule.finish(place);
+        places.into_iter().for_each(|place| schedule.finish(place));
         idle.push(session);
     }
     Ok(idle)
@@ -87,40 +101,55 @@ fn pass_over(shared: &Shared, data: &Data, task: &Task) -> bool {
     is_done
 }
 
-async fn run_task(
+/// Carries out tasks that are alike.
+async fn run_tasks(
     shared: Arc<Shared>,
     data: Data,
     mut session: Session,
-    place: usize,
-    task: Task,
-) -> Result<(usize, Session), Error> {
+    tasks: Vec<(usize, Task)>,
+) -> Result<(Vec<usize>, Session), Error> {
     session.reset_client_encoding().await?;
-    match (&task.action, &data.archive, &data.index) {
-        (Action::Execute(entries), ..) => match (task.memory, entries.as_slice()) {
-            (Some(memory), [entry]) => build(&shared, &session, *entry, memory).await?,
-            _ => statements::execute(&shared, &session, entries).await?,
-        },
-        (Action::Load { table, .. }, Some(archive), _) => {
+    let (places, tasks): (Vec<usize>, Vec<Task>) = tasks.into_iter().unzip();
+    let actions = || tasks.iter().map(|task| &task.action);
+    match (tasks.as_slice(), &data.archive, &data.index) {
+        ([Task { action: Action::Execute(entries), memory: Some(memory), .. }], ..) if entries.len() == 1 => {
+            build(&shared, &session, entries[0], *memory).await?;
+        }
+        ([Task { action: Action::Execute(_), .. }, ..], ..) => {
+            let entries: Vec<usize> = actions().flat_map(Action::entries).copied().collect();
+            statements::execute(&shared, &session, &entries).await?;
+        }
+        ([Task { action: Action::Load { table, .. }, .. }, ..], Some(archive), _) => {
             let entry = shared.entry_of(*table);
+            let loads: Vec<&Action> = actions().collect();
             if !shared.needs_what_is_left_out(entry)
-                && let Err(error) = load::load(&shared, archive, &mut session, &task.action).await
+                && let Err(error) = load::load(&shared, archive, &mut session, &loads).await
             {
                 shared.leave_out(entry, error)?;
                 load::give_up(&shared, &session).await?;
             }
         }
-        (Action::Verify { table, others }, _, Some(index)) => {
-            let entries = others.iter().chain([table]).map(|table| shared.entry_of(*table));
-            if !{ entries }.any(|entry| shared.is_left_out(entry)) {
-                match load::verify(&shared, index, &mut session, *table, others).await {
-                    Ok(()) => shared.note_soon(marker::of_rows(&task.action)),
-                    Err(error) => shared.leave_out(shared.entry_of(*table), error)?,
-                }
+        ([Task { action: Action::Verify { .. }, .. }, ..], _, Some(index)) => {
+            for action in actions() {
+                verify(&shared, index, &mut session, action).await?;
             }
         }
-        (Action::Load { .. } | Action::Verify { .. }, ..) => return Err(Error::Panicked("the plan")),
+        _ => return Err(Error::Panicked("the plan")),
     }
-    Ok((place, session))
+    Ok((places, session))
+}
+
+async fn verify(shared: &Shared, index: &Index, session: &mut Session, task: &Action) -> Result<(), Error> {
+    let Action::Verify { table, others } = task else { return Err(Error::Panicked("the plan")) };
+    let mut entries = others.iter().chain([table]).map(|table| shared.entry_of(*table));
+    if entries.any(|entry| shared.is_left_out(entry)) {
+        return Ok(());
+    }
+    match load::verify(shared, index, session, *table, others).await {
+        Ok(()) => shared.note_soon(marker::of_rows(task)),
+        Err(error) => shared.leave_out(shared.entry_of(*table), error)?,
+    }
+    Ok(())
 }
 
 /// The memory for builds of indexes on this server.
