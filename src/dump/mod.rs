@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 
 pub use error::Error;
 pub use options::{DumpOptions, Output};
+pub use publish::{PARTIAL, Unpublished};
 
 use crate::archive::{self, ArchiveId, Header, Source, Stats};
 use crate::catalog::{self, Inventory, Object, Relation};
@@ -40,7 +41,7 @@ use disk::Disk;
 use encode::EncoderPool;
 use neighbour::Rate;
 use plan::Split;
-use publish::{Unpublished, storage};
+use publish::storage;
 use worker::{BLOCK_BYTES, Work, locked};
 use writer::{ToWriter, Writer};
 
@@ -94,34 +95,51 @@ pub async fn run(
     monitor: Arc<dyn Monitor>,
     interrupt: impl Future<Output = ()>,
 ) -> Result<DumpSummary, Error> {
-    let started = Instant::now();
     // Before anything happens on the server: a place that cannot be written to is known now.
-    let (unpublished, file) = match &options.output {
+    match &options.output {
         Output::File(path) => {
-            let (unpublished, file) = Unpublished::create(path, options.force)?;
-            (Some(unpublished), file)
+            let unpublished = Unpublished::create(path, options.force)?;
+            let started = Instant::now();
+            let mut summary = write(config, options, monitor, unpublished.file(), interrupt).await?;
+            unpublished.publish(options.force)?;
+            summary.elapsed = started.elapsed();
+            Ok(summary)
         }
-        Output::Stdout => (None, stdout().map_err(storage("open", options.output.path()))?),
-    };
+        Output::Stdout => {
+            let stdout = stdout().map_err(storage("open", options.output.path()))?;
+            write(config, options, monitor, &stdout, interrupt).await
+        }
+    }
+}
+
+/// As [`run`], into a file that is open: `options` say only what it is called. It is whole and durable then, and has no name of
+/// its own.
+///
+/// # Errors
+///
+/// What is in the file then is no archive.
+pub async fn write(
+    config: &ConnectConfig,
+    options: &DumpOptions,
+    monitor: Arc<dyn Monitor>,
+    file: &File,
+    interrupt: impl Future<Output = ()>,
+) -> Result<DumpSummary, Error> {
+    let started = Instant::now();
     let cancels = Arc::default();
     let written = tokio::select! {
-        written = write_archive(config, options, &monitor, &file, &cancels) => written,
+        written = write_archive(config, options, &monitor, file, &cancels) => written,
         () = interrupt => Err(Error::Interrupted),
         error = too_long(options.max_duration) => Err(error),
     };
-    let mut summary = match written {
-        Ok(summary) => summary,
+    match written {
+        Ok(summary) => Ok(DumpSummary { elapsed: started.elapsed(), ..summary }),
         Err(error) => {
             let cancels = std::mem::take(&mut *locked(&cancels));
             pg::cancel_all(cancels).await;
-            return Err(error);
+            Err(error)
         }
-    };
-    if let Some(unpublished) = unpublished {
-        unpublished.publish(&file, options.force)?;
     }
-    summary.elapsed = started.elapsed();
-    Ok(summary)
 }
 
 /// The error of a dump that takes longer than it may, after that time.
