@@ -1,6 +1,6 @@
 //! One enum over the layers' errors, and what each means for whoever called the program.
 
-use crate::{archive, catalog, drill, dump, pg, restore, script, selection, verify};
+use crate::{archive, backups, catalog, drill, dump, pg, restore, script, selection, verify};
 
 /// Any error of the library.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum Error {
     /// A drill failed.
     #[error(transparent)]
     Drill(#[from] drill::Error),
+    /// Something is wrong with a directory of backups, or with a run that writes to it.
+    #[error(transparent)]
+    Backups(backups::Error),
     /// A script could not be written.
     #[error(transparent)]
     Script(#[from] script::Error),
@@ -62,6 +65,8 @@ pub enum Class {
     Locked = 8,
     /// Refused: target not empty, version, feature, extension, role or privilege missing.
     Refused = 9,
+    /// A sanity check failed: a new archive is suspect, the newest is too old, or clocks are wrong; nothing was deleted.
+    Suspect = 11,
     /// A bug of ours.
     Bug = 70,
 }
@@ -79,7 +84,17 @@ impl Class {
             Class::Storage => "storage",
             Class::Locked => "locked",
             Class::Refused => "refused",
+            Class::Suspect => "suspect",
             Class::Bug => "bug",
+        }
+    }
+}
+
+impl From<backups::Error> for Error {
+    fn from(error: backups::Error) -> Self {
+        match error {
+            backups::Error::Dump(error) => Error::Dump(error),
+            error => Error::Backups(error),
         }
     }
 }
@@ -98,6 +113,7 @@ impl Error {
             Error::Verify(error) => verify_class(error),
             Error::Drill(error) => drill_class(error),
             Error::Script(error) => script_class(error),
+            Error::Backups(error) => backups_class(error),
         }
     }
 
@@ -264,6 +280,23 @@ fn dump_class(error: &dump::Error) -> Class {
         | dump::Error::WriterGone
         | dump::Error::TooLong { .. }
         | dump::Error::NoLock => Class::Failed,
+    }
+}
+
+fn backups_class(error: &backups::Error) -> Class {
+    match error {
+        backups::Error::Dump(error) => dump_class(error),
+        backups::Error::Storage { .. }
+        | backups::Error::NoRoom { .. }
+        | backups::Error::NotAsWritten { .. } => Class::Storage,
+        backups::Error::Locked { .. } => Class::Locked,
+        backups::Error::Unsafe { .. } => Class::Refused,
+        backups::Error::Suspect { .. }
+        | backups::Error::Clock { .. }
+        | backups::Error::NoneGood { .. }
+        | backups::Error::TooOld { .. } => Class::Suspect,
+        backups::Error::Died => Class::Failed,
+        backups::Error::Panicked => Class::Bug,
     }
 }
 

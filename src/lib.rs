@@ -4,6 +4,8 @@
 
 pub mod archive;
 #[cfg(feature = "postgres")]
+pub mod backups;
+#[cfg(feature = "postgres")]
 pub mod catalog;
 pub mod copy_rows;
 #[cfg(feature = "postgres")]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
 use support::own_server::OwnServer;
-use support::{Database, Server, TestResult, pgsnap, run};
+use support::{Database, Holder, Server, TestResult, pgsnap, run, wait_until};
 
 mod support;
 
@@ -440,15 +440,6 @@ fn signal(child: &Child, signal: &str) {
     run(Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string())).expect_code(0);
 }
 
-/// Waits until a query returns `t`; fails after a generous while.
-fn wait_until(database: &Database, query: &str) {
-    let started = Instant::now();
-    while database.psql(query).trim() != "t" {
-        assert!(started.elapsed() < Duration::from_secs(20), "in vain: {query}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn sessions_are_gone(source: &Database) {
     wait_until(
         source,
@@ -656,36 +647,6 @@ fn kill_9_mid_dump(server: &Server) -> TestResult {
     assert!(!left.contains(&"a.pgsnap".to_owned()), "something stands under the archive's name: {left:?}");
     sessions_are_gone(&source);
     Ok(())
-}
-
-/// A session that holds a table until it is dropped.
-struct Holder(Child);
-
-impl Holder {
-    fn start(database: &Database, statement: &str) -> Holder {
-        let mut command = database.server.oracle("psql");
-        command.args([
-            "-XAtq",
-            "-d",
-            &database.name,
-            "-c",
-            &format!("BEGIN; {statement}; SELECT pg_sleep(600)"),
-        ]);
-        let holder =
-            Holder(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql starts"));
-        wait_until(
-            database,
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted)",
-        );
-        holder
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 fn lock_timeout(server: &Server) -> TestResult {

@@ -21,8 +21,12 @@ impl Bytes {
         if !metadata(path).map_err(failed)?.is_file() {
             return Err(Error::NotAFile { path: path.to_owned() });
         }
-        let file = File::open(path).map_err(failed)?;
-        map_file(&file).map(Bytes::Map).map_err(failed)
+        Bytes::map_open(&File::open(path).map_err(failed)?, path)
+    }
+
+    /// Maps a regular file that is open; `path` is for messages.
+    pub fn map_open(file: &File, path: &Path) -> Result<Self, Error> {
+        map_file(file).map(Bytes::Map).map_err(|source| Error::Open { path: path.to_owned(), source })
     }
 
     /// Lets the system take back the memory of a range, which is read from the file again when it is looked at again.

@@ -1,6 +1,7 @@
 //! Opens an archive: header, footer, index and catalog are read and compared, blocks are left alone.
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +24,11 @@ impl Archive {
     /// Opens the file at `path`, which is mapped into memory and must not be changed meanwhile.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Self::read(Bytes::map(path)?)
+    }
+
+    /// The same for a regular file that is open already; `path` is for messages.
+    pub fn open_file(file: &File, path: &Path) -> Result<Self, Error> {
+        Self::read(Bytes::map_open(file, path)?)
     }
 
     /// Opens an archive that is in memory.

@@ -70,7 +70,7 @@ impl Unpublished {
         }
         // Some file systems cannot do this; better to know before the dump than after it.
         directory.sync_all().map_err(storage("make names durable in", parent))?;
-        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let unnamed = match Path::new(DESCRIPTORS).is_dir() {
             true => rustix::fs::openat(&directory, ".", flags | OFlags::TMPFILE, PRIVATE),
             // Without /proc it could never get its name.
@@ -96,7 +96,7 @@ impl Unpublished {
         })
     }
 
-    /// What is written.
+    /// What is written, and can be read back.
     pub fn file(&self) -> &File {
         &self.file
     }

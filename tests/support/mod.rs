@@ -9,8 +9,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
@@ -330,4 +331,52 @@ pub fn run(command: &mut Command) -> Outcome {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
     let what = format!("{:?} {:?}", command.get_program(), command.get_args().collect::<Vec<_>>());
     Outcome::of(&what, output)
+}
+
+/// Waits until a query returns `t`; fails after a generous while.
+pub fn wait_until(database: &Database, query: &str) {
+    let started = Instant::now();
+    while database.psql(query).trim() != "t" {
+        assert!(started.elapsed() < Duration::from_secs(20), "in vain: {query}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A session that holds a table until it is dropped.
+pub struct Holder(Child);
+
+impl Holder {
+    /// Begins a transaction that runs a statement, which takes the lock.
+    pub fn start(database: &Database, statement: &str) -> Holder {
+        let mut command = database.server.oracle("psql");
+        command.args([
+            "-XAtq",
+            "-d",
+            &database.name,
+            "-c",
+            &format!("BEGIN; {statement}; SELECT pg_sleep(600)"),
+        ]);
+        let holder =
+            Holder(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql starts"));
+        wait_until(
+            database,
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted)",
+        );
+        holder
+    }
+
+    /// Lets go of the table now: without this the server notices some time after the drop that nobody waits for its answer.
+    pub fn release(self, database: &Database) {
+        database.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND query LIKE 'BEGIN;%pg_sleep(600)'",
+        );
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use pgsnap::backups::{Hook, Policy};
 use pgsnap::dump::DumpOptions;
 use pgsnap::selection::{self, Options};
 use pgsnap::{Error, archive, pg};
@@ -31,7 +32,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Dump one consistent snapshot of a database into an archive file
-    Dump(Dump),
+    Dump(Box<Dump>),
     /// Restore an archive into an empty database, or a new one
     Restore(Restore),
     /// Tell whether an archive is intact, and what is in it
@@ -40,19 +41,26 @@ pub enum Command {
     Verify(Verify),
     /// Restore an archive into a scratch database, compare and check that, tell the time it took, and drop it
     Drill(Drill),
+    /// Tell what backups there are in a directory, and whether they are young enough
+    Status(Status),
+    /// Delete archives that need not be kept any longer
+    Prune(Prune),
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("to").required(true).args(["file", "dir"]))]
 pub struct Dump {
     /// The database, when -d does not name it
     #[arg(value_name = "DBNAME", conflicts_with = "dbname")]
     pub database: Option<String>,
     /// The archive to write; refused when it exists. - is stdout
     #[arg(short = 'f', long, value_name = "FILE")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
     /// Replace an existing archive
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dir")]
     pub force: bool,
+    #[command(flatten)]
+    pub backups: Backups,
     /// Workers, each with a connection of its own [default: the number of CPUs, at most 4]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
@@ -89,6 +97,114 @@ pub struct Dump {
     pub connection: Connection,
     #[command(flatten)]
     pub output: Output,
+}
+
+/// What a dump does that is run day after day.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Directory of backups")]
+pub struct Backups {
+    /// Write DIR/DBNAME_YYYY-MM-DDTHHMMSSZ.pgsnap, one run at a time, read it back, and note it in DIR/history.jsonl
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Keep an archive aside as suspect when it has fewer bytes or rows than so many percent of the median of the last five; 0 is
+    /// never
+    #[arg(long, value_name = "PERCENT", conflicts_with = "file", default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub suspect_below: u8,
+    /// The same when it has fewer bytes than this
+    #[arg(long, value_name = "SIZE", conflicts_with = "file", value_parser = parse_size, default_value = "0")]
+    pub min_size: u64,
+    #[command(flatten)]
+    pub keep: Keep,
+    /// Write metrics for node_exporter's textfile collector
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub metrics_file: Option<PathBuf>,
+    /// Run this command, without a shell, from the second failure on, one after the other; PGSNAP_* variables say what happened
+    #[arg(long, value_name = "CMD", conflicts_with = "file", value_parser = Hook::parse)]
+    pub on_failure: Option<Hook>,
+    /// Run this command after a success
+    #[arg(long, value_name = "CMD", conflicts_with = "file", value_parser = Hook::parse)]
+    pub on_success: Option<Hook>,
+    /// Kill such a command when it takes longer
+    #[arg(long, value_name = "TIME", conflicts_with = "file", value_parser = parse_duration, default_value = "1min")]
+    pub hook_timeout: Duration,
+}
+
+/// Which archives are kept. One that no rule wants is deleted; without rules none is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Retention")]
+pub struct Keep {
+    /// The newest N
+    #[arg(long, value_name = "N")]
+    keep_last: Option<u32>,
+    /// The newest of each of the last N days that have one (UTC)
+    #[arg(long, value_name = "N")]
+    keep_daily: Option<u32>,
+    /// The newest of each of the last N weeks
+    #[arg(long, value_name = "N")]
+    keep_weekly: Option<u32>,
+    /// The newest of each of the last N months
+    #[arg(long, value_name = "N")]
+    keep_monthly: Option<u32>,
+    /// The newest of each of the last N years
+    #[arg(long, value_name = "N")]
+    keep_yearly: Option<u32>,
+    /// All that are not older than the newest by more than this: 36h, 14d, 8w
+    #[arg(long, value_name = "TIME", value_parser = parse_age)]
+    keep_within: Option<Duration>,
+}
+
+impl Keep {
+    /// The rules.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            last: self.keep_last.unwrap_or(0),
+            daily: self.keep_daily.unwrap_or(0),
+            weekly: self.keep_weekly.unwrap_or(0),
+            monthly: self.keep_monthly.unwrap_or(0),
+            yearly: self.keep_yearly.unwrap_or(0),
+            within: self.keep_within,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The directory
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// End with exit code 11 when a database has no good archive, or the newest is older than this: 26h, 2d
+    #[arg(long, value_name = "TIME", value_parser = parse_age)]
+    pub max_age: Option<Duration>,
+    /// Read every block of the newest archive of each database
+    #[arg(long)]
+    pub full: bool,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "prometheus")]
+    pub json: bool,
+    /// Print metrics for Prometheus
+    #[arg(long)]
+    pub prometheus: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// The directory
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Only archives of these databases
+    #[arg(long = "database", value_name = "DBNAME")]
+    pub databases: Vec<String>,
+    #[command(flatten)]
+    pub keep: Keep,
+    /// Read every block of all archives before, and not only of the newest
+    #[arg(long)]
+    pub full: bool,
+    /// Say what would be deleted, and delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -451,6 +567,14 @@ fn parse_mapping(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// An age: `90min`, `26h`, `7d`, `8w`.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, u64); 5] = [("s", 1), ("min", 60), ("h", 3600), ("d", 86_400), ("w", 7 * 86_400)];
+    scaled(text, &UNITS)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "not an age such as 90min, 26h, 7d or 8w".to_owned())
+}
+
 /// A size in bytes: `1000`, `64kB`, `128MiB`, `2GB`.
 fn parse_size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 10] = [
@@ -513,5 +637,7 @@ mod tests {
             assert!(parse_size(bad).is_err(), "{bad}");
         }
         assert!(parse_duration("soon").is_err());
+        assert_eq!(parse_age("26h"), Ok(Duration::from_secs(93_600)));
+        assert!(parse_age("26").is_err());
     }
 }

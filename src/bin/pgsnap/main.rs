@@ -1,6 +1,7 @@
 //! The program: arguments in, exit code out. Everything it can do is in the library.
 
 mod args;
+mod backups;
 mod drill;
 mod inspect;
 mod report;
@@ -38,6 +39,8 @@ use report::{Reporter, tell, tell_error};
 static SIGNAL: AtomicU8 = AtomicU8::new(0);
 
 fn main() -> ExitCode {
+    // Whatever this one was started with: nobody else reads what is written, not even for a moment.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     if std::env::args_os().any(|argument| holds_password(&argument.to_string_lossy())) {
         tell(
             "pgsnap: error: a password on the command line is visible to everybody on this machine: use ~/.pgpass, PGPASSWORD or DATABASE_URL",
@@ -46,17 +49,22 @@ fn main() -> ExitCode {
     }
     let cli = Cli::parse();
     let as_json = match &cli.command {
-        Command::Dump(Dump { output, .. }) | Command::Restore(Restore { output, .. }) => output.json,
+        Command::Dump(dump) => dump.output.json,
+        Command::Restore(restore) => restore.output.json,
         Command::Inspect(inspect) => inspect.json,
         Command::Verify(verify) => verify.output.json,
         Command::Drill(drill) => drill.output.json,
+        Command::Status(status) => status.json,
+        Command::Prune(prune) => prune.json,
     };
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
-        Command::Dump(args) => run_dump(args),
+        Command::Dump(args) => run_dump(*args),
         Command::Restore(args) => run_restore(args),
         Command::Inspect(args) => run_inspect(&args),
         Command::Verify(args) => verify::run(args),
         Command::Drill(args) => drill::run(args),
+        Command::Status(args) => backups::status(&args),
+        Command::Prune(args) => backups::prune(&args),
     }));
     let code = match done {
         Ok(Ok(code)) => code,
@@ -69,9 +77,14 @@ fn main() -> ExitCode {
             Class::Bug as u8
         }
     };
+    ExitCode::from(signalled().unwrap_or(code))
+}
+
+/// The exit code of a program that a signal has ended.
+fn signalled() -> Option<u8> {
     match SIGNAL.load(Ordering::Relaxed) {
-        0 => ExitCode::from(code),
-        signal => ExitCode::from(128 + signal),
+        0 => None,
+        signal => Some(128 + signal),
     }
 }
 
@@ -91,7 +104,12 @@ fn hint(error: &Error) -> &'static str {
 
 fn run_dump(args: Dump) -> Result<u8, Error> {
     report::start_log(&args.output);
-    let to_stdout = args.file.as_os_str() == STANDARD_STREAM;
+    if args.backups.dir.is_none() && args.backups.keep.policy().has_rules() {
+        return Err(usage("--keep-* is about the archives in a directory: name one with --dir"));
+    }
+    // Without a file there is a directory, in which the archive gets its name.
+    let file = args.file.unwrap_or_default();
+    let to_stdout = file.as_os_str() == STANDARD_STREAM;
     if to_stdout && std::io::stdout().is_terminal() {
         return Err(usage(
             "an archive is not written to a terminal: redirect stdout, or name a file after -f",
@@ -102,7 +120,7 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
     ask_password(&mut config)?;
     let options = DumpOptions {
         selection,
-        output: if to_stdout { dump::Output::Stdout } else { dump::Output::File(args.file) },
+        output: if to_stdout { dump::Output::Stdout } else { dump::Output::File(file) },
         force: args.force,
         jobs: jobs(args.jobs),
         level: args.compress,
@@ -118,6 +136,9 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
         },
         role_passwords: args.role_passwords,
     };
+    if args.backups.dir.is_some() {
+        return backups::dump(&config, &options, args.backups, &args.output);
+    }
     let reporter = Arc::new(Reporter::new(&args.output));
     let summary = with_runtime(options.jobs, async |interrupt| {
         dump::run(&config, &options, reporter.clone(), interrupt).await

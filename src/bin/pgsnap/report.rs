@@ -54,6 +54,13 @@ impl Reporter {
         }
     }
 
+    /// Tells something that has been done.
+    pub fn note(&self, what: &str) {
+        if !matches!(self.style, Style::Json) && !self.quiet {
+            self.line(&format!("pgsnap: {}", text::name(what)));
+        }
+    }
+
     fn line(&self, line: &str) {
         match &self.style {
             Style::Bar(bar) => bar.suspend(|| tell(line)),

@@ -1,0 +1,95 @@
+//! A command of the user's, run when a backup has ended: without a shell, with a limit of time, and with nothing of the environment
+//! but what it needs.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// A program and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook(Vec<String>);
+
+/// What of our own environment goes on to it; not PGPASSWORD and its like.
+const PASSED_ON: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ"];
+/// How often it is looked at.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Hook {
+    /// A command as one would type it: words, and quotes around those with spaces. There is no shell that would expand anything.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let words = shell_words::split(text).map_err(|error| error.to_string())?;
+        if words.is_empty() { Err("no command".to_owned()) } else { Ok(Hook(words)) }
+    }
+
+    /// Runs it, with facts in its environment; what it prints goes to stderr. It and what it has started are killed when it takes
+    /// longer than `limit`. A sentence if it failed.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about what went wrong.
+    pub fn run(&self, facts: &[(&str, String)], limit: Duration) -> Result<(), String> {
+        let Some((program, arguments)) = self.0.split_first() else { return Ok(()) };
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().stdin(Stdio::null()).process_group(0);
+        command.stdout(std::io::stderr());
+        command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        // A name of a database may be anything but what an environment cannot hold.
+        command.envs(facts.iter().map(|(name, value)| (name, value.replace('\0', ""))));
+        let mut child = command.spawn().map_err(|error| format!("could not start {program}: {error}"))?;
+        let started = Instant::now();
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) => return Err(format!("{program} has ended with {status}")),
+                Ok(None) if started.elapsed() < limit => std::thread::sleep(PAUSE),
+                Ok(None) => {
+                    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+                    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+                    let _ = child.wait();
+                    return Err(format!("{program} took longer than {} s and was killed", limit.as_secs()));
+                }
+                Err(error) => return Err(format!("could not wait for {program}: {error}")),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    fn run(command: &str, limit: Duration) -> Result<(), String> {
+        Hook::parse(command).unwrap().run(&[("PGSNAP_DATABASE", "a b; exit 3".to_owned())], limit)
+    }
+
+    #[test]
+    fn words_and_no_shell() {
+        assert!(Hook::parse("'").is_err());
+        assert!(Hook::parse(" ").is_err());
+        assert_eq!(run("test '$PGSNAP_DATABASE' = \"\\$PGSNAP_DATABASE\"", LIMIT), Ok(()));
+        assert_eq!(run("sh -c 'test \"$PGSNAP_DATABASE\" = \"a b; exit 3\"'", LIMIT), Ok(()));
+        assert_eq!(run("sh -c 'test -z \"$CARGO_MANIFEST_DIR\"'", LIMIT), Ok(()), "the environment is clean");
+    }
+
+    #[test]
+    fn failures_are_told() {
+        assert_eq!(run("false", LIMIT), Err("false has ended with exit status: 1".to_owned()));
+        assert!(run("/nonexistent/command", LIMIT).unwrap_err().starts_with("could not start /nonexistent"));
+    }
+
+    #[test]
+    fn what_hangs_is_killed_with_its_children() {
+        let started = Instant::now();
+        let hangs = run("sh -c 'sleep 600 & sleep 600'", Duration::from_millis(200));
+        assert!(hangs.unwrap_err().contains("was killed"));
+        assert!(started.elapsed() < Duration::from_secs(60));
+    }
+}

@@ -1,0 +1,242 @@
+//! `dump --dir`, `status` and `prune`: what they are asked, and what they say.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pgsnap::backups::{
+    Directory, Error as BackupsError, Examine, Limits, Lock, Outcome, Pruned, Run, RunOptions, Status,
+    metrics, note_locked, prune as prune_one, status as all_statuses, words,
+};
+use pgsnap::dump::DumpOptions;
+use pgsnap::pg::ConnectConfig;
+use pgsnap::{Class, Error};
+use serde_json::{Value, json};
+
+use crate::args::{self, Output};
+use crate::report::{Reporter, tell_error};
+use crate::{cores, dump_verdict, signalled, summary, text, usage, with_runtime};
+
+/// A dump into a directory.
+pub fn dump(
+    config: &ConnectConfig,
+    options: &DumpOptions,
+    args: args::Backups,
+    output: &Output,
+) -> Result<u8, Error> {
+    let Some(dir) = args.dir else { return Err(usage("--dir is missing")) };
+    let run_options = RunOptions {
+        limits: Limits { min_bytes: args.min_size, percent: args.suspect_below },
+        keep: args.keep.policy(),
+        threads: cores(),
+        metrics_file: args.metrics_file,
+        on_failure: args.on_failure,
+        on_success: args.on_success,
+        hook_timeout: args.hook_timeout,
+    };
+    let mut run = match Run::begin(&dir, config.database(), run_options) {
+        Ok(run) => run,
+        Err(error) => {
+            let locked = matches!(error, BackupsError::Locked { .. });
+            let error = Error::from(error);
+            if locked && let Err(other) = note_locked(&dir, config.database(), &outcome_of(&error)) {
+                tracing::error!("{other}");
+            }
+            return Err(error);
+        }
+    };
+    let reporter = Arc::new(Reporter::new(output));
+    let dumped = with_runtime(options.jobs, async |interrupt| {
+        run.dump(config, options, reporter.clone(), interrupt).await.map_err(Error::from)
+    });
+    reporter.finish();
+    let dumped = dumped.and_then(|dumped| dumped);
+    if let (Ok(summary), true) = (&dumped, output.wants_summary()) {
+        for name in run.pruned() {
+            reporter.note(&format!("deleted {name}"));
+        }
+        crate::show(&summary::dump(summary, output.json))?;
+    }
+    let outcome = match &dumped {
+        Ok(summary) => Outcome { code: dump_verdict(summary, output), error: None },
+        Err(error) => outcome_of(error),
+    };
+    let outcome = run.end(outcome, |error| outcome_of(&error.into()));
+    dumped?;
+    if let Some((_, message)) = &outcome.error {
+        // The archive is there; what is missing is whatever should say so.
+        tell_error(Class::Storage, None, &format!("the archive is complete, but: {message}"), output.json);
+    }
+    Ok(outcome.code)
+}
+
+fn outcome_of(error: &Error) -> Outcome {
+    let class = error.class();
+    Outcome { code: signalled().unwrap_or(class as u8), error: Some((class.name(), error.to_string())) }
+}
+
+/// What backups there are.
+pub fn status(args: &args::Status) -> Result<u8, Error> {
+    let directory = Directory::open(&args.dir)?;
+    let statuses = all_statuses(&directory, args.full.then(cores))?;
+    let now = Utc::now();
+    crate::show(&match (args.json, args.prometheus) {
+        (true, _) => format!("{}\n", json!({"type": "status", "databases": as_json(&statuses, now)})),
+        (_, true) => metrics::render(&statuses),
+        _ => table(&statuses, now),
+    })?;
+    let Some(max) = args.max_age.and_then(|max| TimeDelta::from_std(max).ok()) else { return Ok(0) };
+    let too_old = statuses.iter().filter(|status| !status.is_recent(now, max));
+    let mut lines: Vec<String> = too_old
+        .map(|status| match status.age(now) {
+            Some(age) => {
+                format!("the newest good archive of database {} is {} old", status.database, span(age))
+            }
+            None => format!("database {} has no good archive", status.database),
+        })
+        .collect();
+    if statuses.is_empty() {
+        lines.push(format!("{} holds no archive", args.dir.display()));
+    }
+    if lines.is_empty() { Ok(0) } else { Err(BackupsError::TooOld { lines }.into()) }
+}
+
+/// Deletes what need not be kept.
+pub fn prune(args: &args::Prune) -> Result<u8, Error> {
+    let policy = args.keep.policy();
+    if !policy.has_rules() {
+        return Err(usage("say what is to be kept, for example --keep-daily 7"));
+    }
+    let directory = Directory::open(&args.dir)?;
+    let there = directory.databases()?;
+    if let Some(unknown) = args.databases.iter().find(|database| !there.contains(*database)) {
+        return Err(usage(&format!("{} holds no archive of database {unknown}", args.dir.display())));
+    }
+    let chosen = |database: &&String| args.databases.is_empty() || args.databases.contains(database);
+    let examine = if args.full { Examine::All } else { Examine::Newest };
+    let (mut all, mut first_error) = (Vec::new(), None);
+    for database in there.iter().filter(chosen) {
+        let lock = Lock::take(&directory, database);
+        let pruned = lock.and_then(|_lock| {
+            prune_one(&directory, database, &policy, Utc::now(), cores(), examine, args.dry_run)
+        });
+        match pruned {
+            Ok(pruned) => all.push((database.clone(), pruned)),
+            // Those of other databases are none the worse for it.
+            Err(error) if first_error.is_none() => first_error = Some(error),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+    crate::show(&match args.json {
+        true => {
+            format!("{}\n", json!({"type": "prune", "dry_run": args.dry_run, "databases": pruned_json(&all)}))
+        }
+        false => all.iter().map(|(_, pruned)| pruned_lines(pruned, args.dry_run)).collect(),
+    })?;
+    first_error.map_or(Ok(0), |error| Err(error.into()))
+}
+
+fn pruned_lines(pruned: &Pruned, is_dry: bool) -> String {
+    let kept = pruned.kept.iter().map(|(backup, rules)| ("keep", &backup.name, rules.join(", ")));
+    let verb = if is_dry { "would delete" } else { "deleted" };
+    let deleted = pruned.deleted.iter().map(|backup| (verb, &backup.name, String::new()));
+    let others = pruned.passed_over.iter().map(|backup| ("leave", &backup.name, words(backup.state.clone())));
+    let mut lines: Vec<_> = kept.chain(deleted).chain(others).collect();
+    lines.sort_by(|one, other| other.1.cmp(one.1));
+    let line = |(verb, name, why): (&str, &String, String)| match why.as_str() {
+        "" => format!("{verb} {}\n", text::name(name)),
+        why => format!("{verb} {} ({})\n", text::name(name), text::name(why)),
+    };
+    lines.into_iter().map(line).collect()
+}
+
+fn pruned_json(all: &[(String, Pruned)]) -> Vec<Value> {
+    let one = |(database, pruned): &(String, Pruned)| {
+        let kept = pruned.kept.iter().map(|(backup, rules)| json!({"archive": backup.name, "rules": rules}));
+        let others = pruned.passed_over.iter();
+        json!({
+            "database": database,
+            "kept": kept.collect::<Vec<_>>(),
+            "deleted": pruned.deleted.iter().map(|backup| &backup.name).collect::<Vec<_>>(),
+            "left": others.map(|backup| json!({"archive": backup.name, "why": words(backup.state.clone())})).collect::<Vec<_>>(),
+        })
+    };
+    all.iter().map(one).collect()
+}
+
+fn as_json(statuses: &[Status], now: DateTime<Utc>) -> Vec<Value> {
+    let one = |status: &Status| {
+        json!({
+            "database": status.database,
+            "newest": status.newest.as_ref().map(|newest| json!({
+                "archive": newest.name,
+                "snapshot_time": newest.at,
+                "bytes": newest.measure.bytes,
+                "rows": newest.measure.rows,
+                "seconds": status.seconds,
+            })),
+            "age_seconds": status.age(now).map(|age| age.num_seconds()),
+            "growth_percent": status.growth,
+            "good": status.good,
+            "oldest": status.oldest,
+            "not_good": status.others.iter().map(|(name, why)| json!({"archive": name, "why": why})).collect::<Vec<_>>(),
+            "consecutive_failures": status.failures,
+            "last_run": status.last_run,
+            "next_to_go": status.next_to_go,
+        })
+    };
+    statuses.iter().map(one).collect()
+}
+
+fn table(statuses: &[Status], now: DateTime<Utc>) -> String {
+    let mut lines = String::new();
+    for status in statuses {
+        lines += &format!("database {}\n", text::name(&status.database));
+        lines += &match (&status.newest, status.age(now)) {
+            (Some(newest), Some(age)) => {
+                let growth = status.growth.map_or_else(String::new, |growth| format!(" ({growth:+.1} %)"));
+                let size = text::bytes(newest.measure.bytes);
+                let rows = text::count(newest.measure.rows);
+                format!(
+                    "  newest      {}, {} old, {size}{growth}, {rows} rows\n",
+                    text::name(&newest.name),
+                    span(age)
+                )
+            }
+            _ => "  newest      none that is good\n".to_owned(),
+        };
+        if let Some(oldest) = status.oldest {
+            lines += &format!(
+                "  good        {}, the oldest of {}\n",
+                status.good,
+                oldest.format("%Y-%m-%d %H:%M:%S UTC")
+            );
+        }
+        for (name, why) in &status.others {
+            lines += &format!("  not good    {}: {}\n", text::name(name), text::name(why));
+        }
+        if let Some(run) = &status.last_run {
+            let ended = match (run.exit_code, &run.message) {
+                (_, Some(message)) => text::name(message.lines().next().unwrap_or_default()),
+                (code, None) => format!("exit code {}", code.unwrap_or_default()),
+            };
+            lines += &format!("  last run    {}: {ended}\n", run.started.format("%Y-%m-%d %H:%M:%S UTC"));
+        }
+        if status.failures > 0 {
+            lines += &format!("  failed      {} times one after the other\n", status.failures);
+        }
+        for name in &status.next_to_go {
+            lines += &format!("  next to go  {}\n", text::name(name));
+        }
+    }
+    lines
+}
+
+/// `3 d 4 h`, `26 min`
+fn span(age: TimeDelta) -> String {
+    let minutes = age.num_minutes();
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
