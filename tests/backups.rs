@@ -17,10 +17,12 @@ use tempfile::TempDir;
 
 mod support;
 
+type Test = fn(&Server) -> TestResult;
+
 const BIN: &str = env!("CARGO_BIN_EXE_pgsnap");
 
 fn main() {
-    let on_some: [(&str, fn(&Server) -> TestResult); 13] = [
+    let on_some: [(&str, Test); 14] = [
         ("day_after_day", day_after_day),
         ("private_under_any_umask", private_under_any_umask),
         ("much_smaller_is_suspect", much_smaller_is_suspect),
@@ -34,8 +36,13 @@ fn main() {
         ("planted_files", planted_files),
         ("what_cannot_be_written", what_cannot_be_written),
         ("as_cron_starts_it", as_cron_starts_it),
+        ("log_file", log_file),
     ];
-    let mut trials = vec![Trial::test("usage", usage), Trial::test("unsafe_directories", unsafe_directories)];
+    let mut trials = vec![
+        Trial::test("shells_and_man", shells_and_man),
+        Trial::test("usage", usage),
+        Trial::test("unsafe_directories", unsafe_directories),
+    ];
     for (name, test) in on_some {
         trials.extend(support::trials_on(&[18], name, test));
     }
@@ -119,6 +126,29 @@ fn says(outcome: &Outcome, words: &[&str]) {
     for word in words {
         assert!(outcome.stderr.contains(word), "{word:?} is not said:\n{}", outcome.stderr);
     }
+}
+
+fn shells_and_man() -> TestResult {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(pgsnap().args(["completions", shell])).expect_code(0).stdout;
+        assert!(script.contains("keep-daily"), "{shell}");
+        let parsed = Command::new(shell).args(["-n", "/dev/stdin"]).stdin(Stdio::piped()).spawn();
+        // Where the shell is there, it understands it.
+        if let Ok(mut parsed) = parsed {
+            std::io::Write::write_all(&mut parsed.stdin.take().expect("its stdin"), script.as_bytes())?;
+            assert!(parsed.wait()?.success(), "{shell} does not understand its completions");
+        }
+    }
+    assert!(run(pgsnap().arg("man")).expect_code(0).stdout.starts_with(".ie"));
+    let directory = tempfile::tempdir()?;
+    run(pgsnap().arg("man").arg(directory.path())).expect_code(0);
+    assert!(names(directory.path()).contains(&"pgsnap-dump.1".to_owned()), "{:?}", names(directory.path()));
+    says(&run(pgsnap().arg("dmup")).expect_code(2), &["similar subcommand", "dump"]);
+    says(
+        &run(pgsnap().args(["dump", "--kep-daily", "7"])).expect_code(2),
+        &["similar argument", "--keep-daily"],
+    );
+    Ok(())
 }
 
 fn usage() -> TestResult {
@@ -542,6 +572,31 @@ fn what_cannot_be_written(server: &Server) -> TestResult {
     assert_eq!((lines.lines().count(), whole.count()), (3, 2));
     let status = run(pgsnap().arg("status").arg(place.dir())).expect_code(0);
     assert!(status.stdout.contains("exit code 0"), "{}", status.stdout);
+    Ok(())
+}
+
+/// What is told is in the log too, in UTC, over rotations; and no backup fails for want of one.
+fn log_file(server: &Server) -> TestResult {
+    let place = Place::new(server);
+    let (log, rotated) = (place.root.path().join("log"), place.root.path().join("log.1"));
+    let option = log.display().to_string();
+    place.dump(&["-q", "--log-file", &option]).expect_code(0);
+    fs::rename(&log, &rotated)?;
+    let text = fs::read_to_string(&rotated)?;
+    let (first, last) = (text.lines().next().unwrap_or_default(), text.lines().last().unwrap_or_default());
+    assert!(first.contains("Z  INFO locking tables"), "{text}");
+    assert!(last.contains("INFO dumped ") && last.contains("2,000 rows"), "{text}");
+    assert_eq!(mode(&rotated), 0o600);
+    place.dump(&["-q", "--log-format", "json", "--min-size", "1GB", "--log-file", &option]).expect_code(11);
+    let text = fs::read_to_string(&log)?;
+    let last: Value = serde_json::from_str(text.lines().last().unwrap_or_default())?;
+    assert_eq!(last["level"], "ERROR");
+    assert!(
+        last["fields"]["message"].as_str().is_some_and(|what| what.starts_with("exit code 11: ")),
+        "{text}"
+    );
+    let outcome = place.dump(&["--log-file", "/dev/full"]).expect_code(0);
+    assert_eq!(outcome.stderr.matches("cannot write to the log file").count(), 1, "{}", outcome.stderr);
     Ok(())
 }
 

@@ -119,10 +119,11 @@ fn holds(
     for (kind, hours) in files {
         let at = now - TimeDelta::hours(*hours);
         let name = name(*kind, at);
-        if !made.contains_key(&name) {
-            make(archives, *kind, at, &path.join(&name));
-            made.insert(name, (*kind, at));
-        }
+        let file = path.join(&name);
+        made.entry(name).or_insert_with(|| {
+            make(archives, *kind, at, &file);
+            (*kind, at)
+        });
     }
     let before = contents(path);
     let directory = Directory::open(path).unwrap();

@@ -140,7 +140,8 @@ pub fn decide(
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::prelude::any;
+    use proptest::{collection, prop_assert, prop_assert_eq, proptest};
 
     use super::*;
 
@@ -214,7 +215,7 @@ mod tests {
         /// The rules once more, each for itself, as slow as it likes.
         #[test]
         fn the_rules_hold(
-            archives in prop::collection::vec((0i64..400 * 86_400, any::<bool>()), 0..30),
+            archives in collection::vec((0i64..400 * 86_400, any::<bool>()), 0..30),
             (last, daily, weekly, monthly, yearly) in (0u32..4, 0u32..9, 0u32..5, 0u32..5, 0u32..3),
         ) {
             let candidates: Vec<Candidate> = archives

@@ -45,6 +45,17 @@ pub enum Command {
     Status(Status),
     /// Delete archives that need not be kept any longer
     Prune(Prune),
+    /// Print what makes a shell complete commands and options
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command into a directory
+    Man {
+        /// A directory that is there
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -516,7 +527,10 @@ pub struct Output {
     /// How progress is shown on stderr
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Progress::Auto)]
     pub progress: Progress,
-    /// How log lines are written to stderr
+    /// Write log lines to the end of this file too, whatever -q says; it may be rotated meanwhile
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// How log lines are written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// Tell every object and table; twice for the library's own log

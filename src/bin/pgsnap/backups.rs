@@ -13,8 +13,8 @@ use pgsnap::{Class, Error};
 use serde_json::{Value, json};
 
 use crate::args::{self, Output};
-use crate::report::{Reporter, tell_error};
-use crate::{cores, dump_verdict, signalled, summary, text, usage, with_runtime};
+use crate::report::{Reporter, log_summary, tell_error};
+use crate::{cores, dump_verdict, show, signalled, summary, text, usage, with_runtime};
 
 /// A dump into a directory.
 pub fn dump(
@@ -49,13 +49,17 @@ pub fn dump(
         run.dump(config, options, reporter.clone(), interrupt).await.map_err(Error::from)
     });
     reporter.finish();
-    let dumped = dumped.and_then(|dumped| dumped);
-    if let (Ok(summary), true) = (&dumped, output.wants_summary()) {
+    // Whatever fails from here on, the run says how it ended.
+    let dumped = dumped.and_then(|dumped| dumped).and_then(|summary| {
+        log_summary(&summary::dump(&summary, false));
         for name in run.pruned() {
             reporter.note(&format!("deleted {name}"));
         }
-        crate::show(&summary::dump(summary, output.json))?;
-    }
+        if output.wants_summary() {
+            show(&summary::dump(&summary, output.json))?;
+        }
+        Ok(summary)
+    });
     let outcome = match &dumped {
         Ok(summary) => Outcome { code: dump_verdict(summary, output), error: None },
         Err(error) => outcome_of(error),
@@ -79,7 +83,7 @@ pub fn status(args: &args::Status) -> Result<u8, Error> {
     let directory = Directory::open(&args.dir)?;
     let statuses = all_statuses(&directory, args.full.then(cores))?;
     let now = Utc::now();
-    crate::show(&match (args.json, args.prometheus) {
+    show(&match (args.json, args.prometheus) {
         (true, _) => format!("{}\n", json!({"type": "status", "databases": as_json(&statuses, now)})),
         (_, true) => metrics::render(&statuses),
         _ => table(&statuses, now),
@@ -126,7 +130,7 @@ pub fn prune(args: &args::Prune) -> Result<u8, Error> {
             Err(error) => tracing::error!("{error}"),
         }
     }
-    crate::show(&match args.json {
+    show(&match args.json {
         true => {
             format!("{}\n", json!({"type": "prune", "dry_run": args.dry_run, "databases": pruned_json(&all)}))
         }

@@ -5,6 +5,7 @@ mod backups;
 mod drill;
 mod inspect;
 mod report;
+mod shell;
 mod summary;
 mod text;
 mod verify;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Drill(drill) => drill.output.json,
         Command::Status(status) => status.json,
         Command::Prune(prune) => prune.json,
+        Command::Completions { .. } | Command::Man { .. } => false,
     };
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
         Command::Dump(args) => run_dump(*args),
@@ -65,6 +67,8 @@ fn main() -> ExitCode {
         Command::Drill(args) => drill::run(args),
         Command::Status(args) => backups::status(&args),
         Command::Prune(args) => backups::prune(&args),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::man(dir.as_deref()),
     }));
     let code = match done {
         Ok(Ok(code)) => code,
@@ -145,6 +149,7 @@ fn run_dump(args: Dump) -> Result<u8, Error> {
     });
     reporter.finish();
     let summary = summary??;
+    report::log_summary(&summary::dump(&summary, false));
     if args.output.wants_summary() {
         let text = summary::dump(&summary, args.output.json);
         match to_stdout {
@@ -223,6 +228,7 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
     });
     reporter.finish();
     let summary = summary??;
+    report::log_summary(&summary::restore(&summary, &losses, false));
     if args.output.wants_summary() {
         show(&summary::restore(&summary, &losses, args.output.json))?;
     }

@@ -1,12 +1,21 @@
 //! Progress and warnings on stderr, and how an error is told.
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pgsnap::progress::{Event, Monitor};
 use pgsnap::{Class, Error};
 use serde_json::json;
+use tracing::Subscriber;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::args::{LogFormat, Output, Progress};
 use crate::text;
@@ -71,6 +80,12 @@ impl Reporter {
 
 impl Monitor for Reporter {
     fn report(&self, event: Event) {
+        match &event {
+            Event::Step(step) => tracing::info!(target: TOLD, "{}", text::name(step)),
+            Event::Working(what) => tracing::info!(target: TOLD, "{}", text::name(what)),
+            Event::Warning(what) => tracing::warn!(target: TOLD, "{}", text::name(what)),
+            Event::Total(_) | Event::Advanced(_) | Event::Done(_) => {}
+        }
         if let Style::Json = self.style {
             return tell(&as_json(&event).to_string());
         }
@@ -121,6 +136,7 @@ pub fn tell(line: &str) {
 
 /// Tells an error, for people or as the one JSON object that ends stderr.
 pub fn tell_error(class: Class, error: Option<&Error>, message: &str, as_json: bool) {
+    tracing::error!(target: TOLD, "exit code {}: {}", class as u8, text::name(message));
     if as_json {
         let error = json!({
             "type": "exit_error",
@@ -137,20 +153,68 @@ pub fn tell_error(class: Class, error: Option<&Error>, message: &str, as_json: b
     }
 }
 
-/// Sends the library's own log to stderr: warnings, and with -vv everything.
+/// What is told is logged under this name too, for the log file alone: on stderr it has been said already.
+const TOLD: &str = "told";
+
+/// Sends the library's own log to stderr: warnings, and with -vv everything; and with all that is told to the log file.
 pub fn start_log(output: &Output) {
     let level = match (output.quiet, output.verbose) {
-        (true, _) => "error",
-        (_, 0 | 1) => "warn",
-        _ => "pgsnap=debug,warn",
+        (true, _) => "error,told=off",
+        (_, 0 | 1) => "warn,told=off",
+        _ => "pgsnap=debug,warn,told=off",
     };
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    match output.log_format {
-        // Colours are a feature that the package is built without.
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().init(),
+    let stderr = layer(output.log_format, std::io::stderr, level);
+    let file = output.log_file.clone();
+    let file = file.map(|path| layer(output.log_format, LogFile(path), "warn,pgsnap=info,told=info"));
+    tracing_subscriber::registry().with(stderr).with(file).init();
+}
+
+fn layer<S, W>(format: LogFormat, to: W, level: &str) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // Colours are a feature that the package is built without.
+    let layer = fmt::layer().with_writer(to).with_target(false).with_ansi(false);
+    match format {
+        LogFormat::Text => layer.with_filter(EnvFilter::new(level)).boxed(),
+        LogFormat::Json => layer.json().with_filter(EnvFilter::new(level)).boxed(),
+    }
+}
+
+/// A file to whose end lines are written. It is opened for each: whoever rotates it need not tell us. A backup does not fail for
+/// want of a log.
+#[derive(Clone)]
+struct LogFile(PathBuf);
+
+impl<'a> MakeWriter<'a> for LogFile {
+    type Writer = LogFile;
+
+    fn make_writer(&'a self) -> LogFile {
+        self.clone()
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        static REFUSED: AtomicBool = AtomicBool::new(false);
+        let opened = File::options().append(true).create(true).open(&self.0);
+        if let Err(error) = opened.and_then(|mut file| file.write_all(line))
+            && !REFUSED.swap(true, Ordering::Relaxed)
+        {
+            tell(&format!("pgsnap: warning: cannot write to the log file {}: {error}", self.0.display()));
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The line at the end of a run, for the log file.
+pub fn log_summary(summary: &str) {
+    for line in summary.lines() {
+        tracing::info!(target: TOLD, "{line}");
     }
 }
