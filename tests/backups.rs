@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
+use support::own_server::OwnServer;
 use support::{Database, Holder, Outcome, Server, TestResult, pgsnap, run, wait_until};
 use tempfile::TempDir;
 
@@ -22,7 +23,7 @@ type Test = fn(&Server) -> TestResult;
 const BIN: &str = env!("CARGO_BIN_EXE_pgsnap");
 
 fn main() {
-    let on_some: [(&str, Test); 14] = [
+    let on_some: [(&str, Test); 16] = [
         ("day_after_day", day_after_day),
         ("private_under_any_umask", private_under_any_umask),
         ("much_smaller_is_suspect", much_smaller_is_suspect),
@@ -37,6 +38,8 @@ fn main() {
         ("what_cannot_be_written", what_cannot_be_written),
         ("as_cron_starts_it", as_cron_starts_it),
         ("log_file", log_file),
+        ("config_file", config_file),
+        ("all_databases", all_databases),
     ];
     let mut trials = vec![
         Trial::test("shells_and_man", shells_and_man),
@@ -584,7 +587,7 @@ fn log_file(server: &Server) -> TestResult {
     fs::rename(&log, &rotated)?;
     let text = fs::read_to_string(&rotated)?;
     let (first, last) = (text.lines().next().unwrap_or_default(), text.lines().last().unwrap_or_default());
-    assert!(first.contains("Z  INFO locking tables"), "{text}");
+    assert!(first.contains("Z  INFO database "), "{text}");
     assert!(last.contains("INFO dumped ") && last.contains("2,000 rows"), "{text}");
     assert_eq!(mode(&rotated), 0o600);
     place.dump(&["-q", "--log-format", "json", "--min-size", "1GB", "--log-file", &option]).expect_code(11);
@@ -627,5 +630,110 @@ fn as_cron_starts_it(server: &Server) -> TestResult {
     let backups = work.join("backups");
     assert_eq!((archives(&backups).len(), mode(&backups)), (1, 0o700));
     assert_eq!(mode(&backups.join(&archives(&backups)[0])), 0o600);
+    Ok(())
+}
+
+/// Several databases, each with its own result; whatever is wrong with the file is told before anything is dumped.
+fn config_file(server: &Server) -> TestResult {
+    let (one, other) = (Place::new(server), server.create_database("other"));
+    let dir = one.dir().display().to_string();
+    let file = one.root.path().join("pgsnap.toml");
+    let write = |text: &str| {
+        fs::write(&file, text).expect("the file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
+    };
+    let dump = |options: &[&str]| run(pgsnap().args(["dump", "--config"]).arg(&file).args(options));
+    let socket = server.socket_dir.display();
+    let all = format!(
+        "dir = \"{dir}\"\nhost = \"{socket}\"\nport = {}\nusername = \"{}\"\nkeep-last = 2\n",
+        server.port, server.superuser
+    );
+    let both = format!(
+        "{all}[[database]]\ndbname = \"{}\"\n[[database]]\ndbname = \"{}\"\nkeep-last = 1\nschema-only = true\n",
+        one.source.name, other.name
+    );
+    write(&both);
+    for _ in 0..2 {
+        dump(&["-q"]).expect_code(0);
+    }
+    let of = |database: &Database| {
+        one.archives().into_iter().filter(|name| name.starts_with(&database.name)).count()
+    };
+    assert_eq!((of(&one.source), of(&other)), (2, 1));
+    // One that fails keeps none of the others from being dumped, and the exit code is the worst.
+    write(
+        &both.replace("[[database]]\ndbname", "[[database]]\ndbname = \"nonexistent\"\n[[database]]\ndbname"),
+    );
+    let outcome = dump(&[]).expect_code(5);
+    says(&outcome, &["nonexistent"]);
+    assert_eq!(outcome.stdout.lines().count(), 2, "{}", outcome.stdout);
+    for (text, words) in [
+        (format!("{both}jbos = 2\n"), &["database 2", "--jbos", "similar"][..]),
+        (format!("{both}jobs = 0\n"), &["database 2", "--jobs"]),
+        (format!("{both}jobs = 1.5\n"), &["jobs is neither"]),
+        (format!("{both}force = true\n"), &["--force"]),
+        (format!("{both}dbname = \"x\"\n"), &["duplicate key"]),
+        (all.clone(), &["[[database]]"]),
+        (both.replace("dbname = \"other", "dbname = \"postgres://u:canary@h/other"), &["password-command"]),
+    ] {
+        write(&text);
+        let outcome = dump(&[]).expect_code(2);
+        says(&outcome, words);
+        assert!(!outcome.stderr.contains("canary"), "{}", outcome.stderr);
+        assert_eq!(outcome.stdout, "", "something was dumped");
+    }
+    write(&both);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o620))?;
+    says(&dump(&[]).expect_code(2), &["others may write to it", "chmod"]);
+    // A password that a program knows.
+    let conninfo =
+        format!("host=127.0.0.1 port={} user={} dbname={}", server.port, server.superuser, one.source.name);
+    let with = |command: &str| {
+        run(pgsnap().args(["dump", "-q", "-d", &conninfo, "--password-command", command, "--dir", &dir]))
+    };
+    let wrong = with("echo canary-password").expect_code(5);
+    assert!(!wrong.stderr.contains("canary"), "{}", wrong.stderr);
+    let right = server.password.clone();
+    with(&format!("echo '{right}'")).expect_code(0);
+    says(&with("false").expect_code(2), &["--password-command", "exit status: 1"]);
+    says(&with("true").expect_code(2), &["has printed nothing"]);
+    Ok(())
+}
+
+fn all_databases(shared: &Server) -> TestResult {
+    let own = OwnServer::start(shared, "5960", "64")?;
+    let root = tempfile::tempdir()?;
+    let dir = root.path().join("backups");
+    own.server.psql("postgres", "CREATE DATABASE \"a b/c\"");
+    let locked = own.server.create_database("locked");
+    locked.psql("CREATE TABLE t (n int)");
+    let dump = |options: &[&str]| {
+        let mut command = pgsnap();
+        command.args(["dump", "-d", &own.server.conninfo("postgres"), "--all-databases", "--dir"]).arg(&dir);
+        run(command.args(options))
+    };
+    dump(&["-q"]).expect_code(0);
+    let of = |database: &str| {
+        archives(&dir).iter().filter(|name| name.starts_with(&format!("{database}_20"))).count()
+    };
+    let counts = || [of("postgres"), of("a%20b%2Fc"), of(&locked.name), archives(&dir).len()];
+    assert_eq!(counts(), [1, 1, 1, 3]);
+    let holder = Holder::start(&locked, "LOCK TABLE t");
+    says(&dump(&["--lock-wait-timeout", "100ms"]).expect_code(6), &["no lock on public.t"]);
+    assert_eq!(counts(), [2, 2, 1, 5], "the others are dumped");
+    holder.release(&locked);
+    std::mem::forget(locked);
+    // Without a server each of those that are known has failed.
+    own.stop();
+    dump(&["-q"]).expect_code(5);
+    let json = run(pgsnap().arg("status").arg(&dir).arg("--json")).expect_code(0).stdout;
+    let json: Value = serde_json::from_str(&json)?;
+    let failures: Vec<_> = json["databases"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| it["consecutive_failures"].as_u64())
+        .collect();
+    assert_eq!(failures, [Some(1), Some(2), Some(1)]);
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! A command of the user's, run when a backup has ended: without a shell, with a limit of time, and with nothing of the environment
 //! but what it needs.
 
+use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -28,20 +29,54 @@ impl Hook {
     }
 
     /// Runs it, with facts in its environment; what it prints goes to stderr. It and what it has started are killed when it takes
-    /// longer than `limit`. A sentence if it failed.
+    /// longer than `limit`.
     ///
     /// # Errors
     ///
     /// A sentence about what went wrong.
     pub fn run(&self, facts: &[(&str, String)], limit: Duration) -> Result<(), String> {
-        let Some((program, arguments)) = self.0.split_first() else { return Ok(()) };
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().stdin(Stdio::null()).process_group(0);
+        let mut command = self.command();
         command.stdout(std::io::stderr());
-        command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         // A name of a database may be anything but what an environment cannot hold.
         command.envs(facts.iter().map(|(name, value)| (name, value.replace('\0', ""))));
-        let mut child = command.spawn().map_err(|error| format!("could not start {program}: {error}"))?;
+        self.wait(&mut self.start(&mut command)?, limit)
+    }
+
+    /// Runs it in the same way, and gives the first line that it prints.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about what went wrong.
+    pub fn first_line(&self, limit: Duration) -> Result<String, String> {
+        let mut command = self.command();
+        let mut child = self.start(command.stdout(Stdio::piped()))?;
+        // What it prints fits into the pipe, or it waits until it is killed.
+        self.wait(&mut child, limit)?;
+        let mut printed = String::new();
+        let mut stdout = child.stdout.take().ok_or("it has no output")?;
+        stdout
+            .read_to_string(&mut printed)
+            .map_err(|error| format!("cannot read what it prints: {error}"))?;
+        match printed.lines().next() {
+            Some(line) if !line.is_empty() => Ok(line.to_owned()),
+            _ => Err(format!("{} has printed nothing", self.0[0])),
+        }
+    }
+
+    fn command(&self) -> Command {
+        // There is a first word: `parse` has seen to it.
+        let mut command = Command::new(&self.0[0]);
+        command.args(&self.0[1..]).env_clear().stdin(Stdio::null()).process_group(0);
+        command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command
+    }
+
+    fn start(&self, command: &mut Command) -> Result<Child, String> {
+        command.spawn().map_err(|error| format!("could not start {}: {error}", self.0[0]))
+    }
+
+    fn wait(&self, child: &mut Child, limit: Duration) -> Result<(), String> {
+        let program = &self.0[0];
         let started = Instant::now();
         loop {
             match child.try_wait() {

@@ -31,7 +31,9 @@ pub use publish::{PARTIAL, Unpublished};
 
 use crate::archive::{self, ArchiveId, Header, Source, Stats};
 use crate::catalog::{self, Inventory, Object, Relation};
-use crate::pg::{self, CancelHandle, Candidate, ConnectConfig, Session, Snapshot, SnapshotOptions, Wanted};
+use crate::pg::{
+    self, CancelHandle, Candidate, ConnectConfig, Purpose, Session, Snapshot, SnapshotOptions, Wanted,
+};
 use crate::progress::{Event, Monitor};
 use crate::selection::{Choice, Selection};
 use crate::sql;
@@ -140,6 +142,19 @@ pub async fn write(
             Err(error)
         }
     }
+}
+
+/// The databases of a server that can be dumped: all that take connections and are no templates.
+///
+/// # Errors
+///
+/// As those of a connection.
+pub async fn databases(config: &ConnectConfig) -> Result<Vec<String>, pg::Error> {
+    let session = Session::connect(config, Purpose::Dump, "pgsnap").await?;
+    let sql = "SELECT datname::pg_catalog.text AS name FROM pg_catalog.pg_database \
+               WHERE datallowconn AND NOT datistemplate ORDER BY datname";
+    let rows = session.ask("listing the databases", sql).await?;
+    rows.iter().map(|row| pg::column(row, "name")).collect()
 }
 
 /// The error of a dump that takes longer than it may, after that time.

@@ -59,7 +59,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("to").required(true).args(["file", "dir"]))]
+#[command(group = ArgGroup::new("to").required(true).args(["file", "dir", "config"]), args_override_self = true)]
 pub struct Dump {
     /// The database, when -d does not name it
     #[arg(value_name = "DBNAME", conflicts_with = "dbname")]
@@ -67,6 +67,9 @@ pub struct Dump {
     /// The archive to write; refused when it exists. - is stdout
     #[arg(short = 'f', long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Do the dumps that a file asks for (TOML): a [[database]] for each, with the names of these options
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Replace an existing archive
     #[arg(long, conflicts_with = "dir")]
     pub force: bool,
@@ -117,6 +120,9 @@ pub struct Backups {
     /// Write DIR/DBNAME_YYYY-MM-DDTHHMMSSZ.pgsnap, one run at a time, read it back, and note it in DIR/history.jsonl
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Dump every database of the server that is no template and takes connections; -d names one to connect to first
+    #[arg(long, conflicts_with_all = ["file", "snapshot"])]
+    pub all_databases: bool,
     /// Keep an archive aside as suspect when it has fewer bytes or rows than so many percent of the median of the last five; 0 is
     /// never
     #[arg(long, value_name = "PERCENT", conflicts_with = "file", default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -518,6 +524,9 @@ pub struct Connection {
     /// Ask for a password before connecting
     #[arg(short = 'W', long)]
     pub password: bool,
+    /// Take the password from the first line that this command prints; it is run without a shell
+    #[arg(long, value_name = "CMD", conflicts_with_all = ["password", "no_password"], value_parser = Hook::parse)]
+    pub password_command: Option<Hook>,
 }
 
 /// What is told, and how.

@@ -1,5 +1,6 @@
 //! `dump --dir`, `status` and `prune`: what they are asked, and what they say.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,16 +8,18 @@ use pgsnap::backups::{
     Directory, Error as BackupsError, Examine, Limits, Lock, Outcome, Pruned, Run, RunOptions, Status,
     metrics, note_locked, prune as prune_one, status as all_statuses, words,
 };
-use pgsnap::dump::DumpOptions;
+use pgsnap::dump::{self, DumpOptions, databases};
 use pgsnap::pg::ConnectConfig;
+use pgsnap::progress::{Event, Monitor};
 use pgsnap::{Class, Error};
 use serde_json::{Value, json};
 
 use crate::args::{self, Output};
+use crate::dump::{verdict, worst};
 use crate::report::{Reporter, log_summary, tell_error};
-use crate::{cores, dump_verdict, show, signalled, summary, text, usage, with_runtime};
+use crate::{cores, show, signalled, summary, text, usage, with_runtime};
 
-/// A dump into a directory.
+/// Dumps into a directory: a database, or all of the server.
 pub fn dump(
     config: &ConnectConfig,
     options: &DumpOptions,
@@ -33,18 +36,51 @@ pub fn dump(
         on_success: args.on_success,
         hook_timeout: args.hook_timeout,
     };
-    let mut run = match Run::begin(&dir, config.database(), run_options) {
+    let databases = match args.all_databases {
+        true => all_databases(config, &dir)?,
+        false => vec![config.database().to_owned()],
+    };
+    let one = |database: String| {
+        let (dir, run_options) = (&dir, run_options.clone());
+        move || dump_one(&config.with_database(&database), options, dir, run_options, output)
+    };
+    worst(output, databases.into_iter().map(one))
+}
+
+/// What the server has; if it does not answer, what there are archives of: so that each of them has failed.
+fn all_databases(config: &ConnectConfig, dir: &Path) -> Result<Vec<String>, Error> {
+    let asked = with_runtime(1, async |interrupt| {
+        tokio::select! {
+            databases = databases(config) => databases.map_err(Error::from),
+            () = interrupt => Err(dump::Error::Interrupted.into()),
+        }
+    });
+    asked.and_then(|databases| databases).or_else(|error| {
+        let known = Directory::open(dir).and_then(|directory| directory.databases()).unwrap_or_default();
+        if known.is_empty() || signalled().is_some() { Err(error) } else { Ok(known.into_iter().collect()) }
+    })
+}
+
+fn dump_one(
+    config: &ConnectConfig,
+    options: &DumpOptions,
+    dir: &Path,
+    run_options: RunOptions,
+    output: &Output,
+) -> Result<u8, Error> {
+    let mut run = match Run::begin(dir, config.database(), run_options) {
         Ok(run) => run,
         Err(error) => {
             let locked = matches!(error, BackupsError::Locked { .. });
             let error = Error::from(error);
-            if locked && let Err(other) = note_locked(&dir, config.database(), &outcome_of(&error)) {
+            if locked && let Err(other) = note_locked(dir, config.database(), &outcome_of(&error)) {
                 tracing::error!("{other}");
             }
             return Err(error);
         }
     };
     let reporter = Arc::new(Reporter::new(output));
+    reporter.report(Event::Step(format!("database {}", config.database())));
     let dumped = with_runtime(options.jobs, async |interrupt| {
         run.dump(config, options, reporter.clone(), interrupt).await.map_err(Error::from)
     });
@@ -61,7 +97,7 @@ pub fn dump(
         Ok(summary)
     });
     let outcome = match &dumped {
-        Ok(summary) => Outcome { code: dump_verdict(summary, output), error: None },
+        Ok(summary) => Outcome { code: verdict(summary, output), error: None },
         Err(error) => outcome_of(error),
     };
     let outcome = run.end(outcome, |error| outcome_of(&error.into()));
@@ -117,7 +153,7 @@ pub fn prune(args: &args::Prune) -> Result<u8, Error> {
     }
     let chosen = |database: &&String| args.databases.is_empty() || args.databases.contains(database);
     let examine = if args.full { Examine::All } else { Examine::Newest };
-    let (mut all, mut first_error) = (Vec::new(), None);
+    let (mut all, mut code) = (Vec::new(), 0);
     for database in there.iter().filter(chosen) {
         let lock = Lock::take(&directory, database);
         let pruned = lock.and_then(|_lock| {
@@ -126,8 +162,11 @@ pub fn prune(args: &args::Prune) -> Result<u8, Error> {
         match pruned {
             Ok(pruned) => all.push((database.clone(), pruned)),
             // Those of other databases are none the worse for it.
-            Err(error) if first_error.is_none() => first_error = Some(error),
-            Err(error) => tracing::error!("{error}"),
+            Err(error) => {
+                let error = Error::from(error);
+                tell_error(error.class(), Some(&error), &error.to_string(), args.json);
+                code = code.max(error.class() as u8);
+            }
         }
     }
     show(&match args.json {
@@ -136,7 +175,7 @@ pub fn prune(args: &args::Prune) -> Result<u8, Error> {
         }
         false => all.iter().map(|(_, pruned)| pruned_lines(pruned, args.dry_run)).collect(),
     })?;
-    first_error.map_or(Ok(0), |error| Err(error.into()))
+    Ok(code)
 }
 
 fn pruned_lines(pruned: &Pruned, is_dry: bool) -> String {

@@ -16,7 +16,7 @@ pub fn run(args: Drill) -> Result<u8, Error> {
     let archive = Arc::new(Archive::open(&args.archive)?);
     let selection = args.selection.read()?;
     let mut config = config(&args.connection, None, true)?;
-    ask_password(&mut config)?;
+    ask_password(&mut config, &args.connection)?;
     let options = DrillOptions { jobs: jobs(args.jobs), selection };
     let reporter = Arc::new(Reporter::new(&args.output));
     let drilled = with_runtime(options.jobs, async |interrupt| {

@@ -2,7 +2,9 @@
 
 mod args;
 mod backups;
+mod config_file;
 mod drill;
+mod dump;
 mod inspect;
 mod report;
 mod shell;
@@ -25,16 +27,18 @@ use clap::Parser;
 use pgsnap::archive::check::{Damage, Depth, check};
 use pgsnap::archive::salvage::{self, Salvaged};
 use pgsnap::archive::{self, Archive};
-use pgsnap::dump::{self, DumpOptions, DumpSummary};
-use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment, Moment};
+use pgsnap::pg::{ConnectArgs, ConnectConfig, Environment};
 use pgsnap::progress::{Event, Monitor};
 use pgsnap::restore::{self, Blocks, Clean, Input, LeftOut, OnError, RestoreOptions, Verdict};
 use pgsnap::selection::{Place, Selection, place};
 use pgsnap::{Class, Error, script};
 use tokio::signal::unix::{SignalKind, signal};
 
-use args::{Cli, Command, Connection, Dump, Inspect, Output, Restore, STANDARD_STREAM};
+use args::{Cli, Command, Connection, Inspect, Output, Restore, STANDARD_STREAM};
 use report::{Reporter, tell, tell_error};
+
+/// How long a command may take that knows the password.
+const PASSWORD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The number of the signal that ended the work, or 0.
 static SIGNAL: AtomicU8 = AtomicU8::new(0);
@@ -60,7 +64,7 @@ fn main() -> ExitCode {
         Command::Completions { .. } | Command::Man { .. } => false,
     };
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
-        Command::Dump(args) => run_dump(*args),
+        Command::Dump(args) => dump::run(*args),
         Command::Restore(args) => run_restore(args),
         Command::Inspect(args) => run_inspect(&args),
         Command::Verify(args) => verify::run(args),
@@ -106,75 +110,6 @@ fn hint(error: &Error) -> &'static str {
     }
 }
 
-fn run_dump(args: Dump) -> Result<u8, Error> {
-    report::start_log(&args.output);
-    if args.backups.dir.is_none() && args.backups.keep.policy().has_rules() {
-        return Err(usage("--keep-* is about the archives in a directory: name one with --dir"));
-    }
-    // Without a file there is a directory, in which the archive gets its name.
-    let file = args.file.unwrap_or_default();
-    let to_stdout = file.as_os_str() == STANDARD_STREAM;
-    if to_stdout && std::io::stdout().is_terminal() {
-        return Err(usage(
-            "an archive is not written to a terminal: redirect stdout, or name a file after -f",
-        ));
-    }
-    let selection = args.selection.read()?;
-    let mut config = config(&args.connection, args.database, false)?;
-    ask_password(&mut config)?;
-    let options = DumpOptions {
-        selection,
-        output: if to_stdout { dump::Output::Stdout } else { dump::Output::File(file) },
-        force: args.force,
-        jobs: jobs(args.jobs),
-        level: args.compress,
-        split_above: args.split_above,
-        lock_wait_timeout: args.lock_wait_timeout,
-        rate_limit: args.rate_limit,
-        max_duration: args.max_duration,
-        warn_snapshot_age: args.warn_snapshot_age,
-        moment: match (args.snapshot, args.serializable_deferrable) {
-            (Some(id), _) => Moment::Exported(id),
-            (None, true) => Moment::Serializable,
-            (None, false) => Moment::Locked,
-        },
-        role_passwords: args.role_passwords,
-    };
-    if args.backups.dir.is_some() {
-        return backups::dump(&config, &options, args.backups, &args.output);
-    }
-    let reporter = Arc::new(Reporter::new(&args.output));
-    let summary = with_runtime(options.jobs, async |interrupt| {
-        dump::run(&config, &options, reporter.clone(), interrupt).await
-    });
-    reporter.finish();
-    let summary = summary??;
-    report::log_summary(&summary::dump(&summary, false));
-    if args.output.wants_summary() {
-        let text = summary::dump(&summary, args.output.json);
-        match to_stdout {
-            true => tell(text.trim_end()),
-            false => show(&text)?,
-        }
-    }
-    Ok(dump_verdict(&summary, &args.output))
-}
-
-/// What the dump could not take along is said at the end, where it is seen, and by the exit code.
-fn dump_verdict(summary: &DumpSummary, output: &Output) -> u8 {
-    if summary.uncovered.is_empty() {
-        return 0;
-    }
-    let names: Vec<String> = summary.uncovered.iter().map(|object| format!("\n  {object}")).collect();
-    let message = format!(
-        "the archive is complete, and {} things will not come back from it:{}",
-        summary.uncovered.len(),
-        names.concat()
-    );
-    tell_error(Class::Loss, None, &message, output.json);
-    Class::Loss as u8
-}
-
 fn run_restore(args: Restore) -> Result<u8, Error> {
     report::start_log(&args.output);
     let reporter = Arc::new(Reporter::new(&args.output));
@@ -187,7 +122,7 @@ fn run_restore(args: Restore) -> Result<u8, Error> {
         return run_script(&args.output, input, blocks, &losses, &selection, &reporter);
     }
     let mut config = config(&args.connection, None, args.create)?;
-    ask_password(&mut config)?;
+    ask_password(&mut config, &args.connection)?;
     let options = RestoreOptions {
         jobs: if args.single_transaction { 1 } else { jobs(args.jobs) },
         create: args.create,
@@ -373,9 +308,12 @@ fn config(
     Ok(ConnectConfig::resolve(&args, &Environment::from_process())?)
 }
 
-/// Asks for the password where `-W` wants that.
-fn ask_password(config: &mut ConnectConfig) -> Result<(), Error> {
-    if config.needs_password_prompt() {
+/// Asks for the password where `-W` wants that, or the command that knows it.
+fn ask_password(config: &mut ConnectConfig, connection: &Connection) -> Result<(), Error> {
+    if let Some(command) = &connection.password_command {
+        let refused = |what| usage(&format!("--password-command: {what}"));
+        config.set_password(command.first_line(PASSWORD_PATIENCE).map_err(refused)?);
+    } else if config.needs_password_prompt() {
         let password =
             rpassword::prompt_password(format!("Password for {}: ", text::name(&config.describe())));
         let refused = |error| usage(&format!("cannot ask for a password without a terminal: {error}"));

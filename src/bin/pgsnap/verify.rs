@@ -16,7 +16,7 @@ pub fn run(args: Verify) -> Result<u8, Error> {
     let archive = Arc::new(Archive::open(&args.archive)?);
     let selection = args.patterns.read()?;
     let mut config = config(&args.connection, None, false)?;
-    ask_password(&mut config)?;
+    ask_password(&mut config, &args.connection)?;
     let options = VerifyOptions {
         jobs: jobs(args.jobs),
         selection,
