@@ -117,6 +117,11 @@ impl Error {
         }
     }
 
+    /// The class of an error about a directory of backups.
+    pub fn class_of(error: &backups::Error) -> Class {
+        backups_class(error)
+    }
+
     /// The SQLSTATE, where the server gave one.
     pub fn sqlstate(&self) -> Option<&str> {
         self.server()?.sqlstate()

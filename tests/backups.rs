@@ -194,10 +194,17 @@ fn unsafe_directories() -> TestResult {
                 &["others may write to it", "chmod"],
             );
         }
-        for path in [&link, &file] {
+        for path in [&link, &link.join(""), &file] {
             says(&run(pgsnap().args(commands).arg(path)).expect_code(9), &["symbolic link"]);
         }
     }
+    // A run that cannot even begin is in no history: it is told at once.
+    let told = root.path().join("told");
+    let hook =
+        format!("sh -c 'echo $PGSNAP_EXIT_CODE $PGSNAP_ERROR_CLASS $PGSNAP_DATABASE >> {}'", told.display());
+    run(pgsnap().args(["dump", "-d", "x", "-U", "u", "--on-failure", &hook, "--dir"]).arg(&dir))
+        .expect_code(9);
+    assert_eq!(fs::read_to_string(told)?, "9 refused x\n");
     Ok(())
 }
 
@@ -328,12 +335,15 @@ fn start_waiting(place: &Place) -> (Holder, Child) {
 fn one_run_at_a_time(server: &Server) -> TestResult {
     let place = Place::new(server);
     let (holder, mut first) = start_waiting(&place);
-    let outcome = place.dump(&[]).expect_code(8);
+    // It is no failure of the one at work.
+    let outcome = place.dump(&["--on-failure", "touch /nonexistent"]).expect_code(8);
+    assert!(!outcome.stderr.contains("touch"), "{}", outcome.stderr);
     says(&outcome, &[&format!("process {}", first.id()), "since 20"]);
     let dir = place.dir().display().to_string();
     // Deleting waits for nobody either.
     fs::write(place.dir().join(format!("{}_2026-01-01T000000Z.pgsnap", place.source.name)), "")?;
     run(pgsnap().args(["prune", &dir, "--keep-last", "1"])).expect_code(8);
+    run(pgsnap().args(["prune", &dir, "--keep-last", "1", "--dry-run"])).expect_code(11);
     assert_eq!(place.last()["exit_code"], 8);
     assert_eq!(place.last()["consecutive_failures"], 0, "it is no failure of the one at work");
     // After kill -9 nobody has to help.
@@ -496,22 +506,30 @@ fn expect_refused(place: &Place, outcome: Outcome, before: &BTreeMap<String, Vec
     says(&outcome, &[word]);
     assert_eq!(&place.contents(), before, "{word}: the archives have changed");
     assert!(names(&place.dir()).iter().all(|name| !name.contains("partial")), "{word}: something is left");
+    let last = place.last();
+    assert_eq!((last["exit_code"].as_u64(), last["archive"].as_str()), (Some(7), None), "{word}");
+    assert_eq!(last["error_class"], "storage");
+    assert!(last["message"].as_str().is_some_and(|message| message.contains(word)), "{word}: {last}");
+    let metrics = run(pgsnap().args(["status", "--prometheus"]).arg(place.dir())).expect_code(0).stdout;
+    assert!(
+        metrics.contains("pgsnap_last_success_timestamp_seconds{"),
+        "the last success is forgotten: {metrics}"
+    );
+    assert!(metrics.contains("} 7\n"), "{metrics}");
 }
 
 fn the_disk_refuses(server: &Server) -> TestResult {
     let place = Place::new(server);
     place.dump(&["-q"]).expect_code(0);
     let before = place.contents();
-    // The first is of the directory, the second of the archive.
+    // Of the directory, before the dump and behind the name of the archive: strace counts in each thread for itself, so that the one of
+    // the archive alone cannot be named.
     for when in [1, 2] {
         let outcome = strace(&place, &format!("fsync:error=EIO:when={when}"), &[]);
         expect_refused(&place, outcome, &before, "Input/output error");
-        assert_eq!((place.last()["exit_code"].as_u64(), place.last()["archive"].as_str()), (Some(7), None));
-        assert_eq!(place.last()["error_class"], "storage");
     }
     let outcome = strace(&place, "linkat:error=ENOSPC:when=1", &[]);
     expect_refused(&place, outcome, &before, "No space left on device");
-    // No archive without a file that has no name: one with a name is used, and is gone afterwards.
     let outcome = strace(&place, "linkat:error=EIO:when=1", &[]);
     expect_refused(&place, outcome, &before, "Input/output error");
     let mut command = Command::new("prlimit");
@@ -558,13 +576,20 @@ fn planted_files(server: &Server) -> TestResult {
 fn what_cannot_be_written(server: &Server) -> TestResult {
     let place = Place::new(server);
     let outcome = place.dump(&["-q", "--metrics-file", "/nonexistent/pgsnap.prom"]).expect_code(7);
-    says(&outcome, &["the archive is complete, but", "/nonexistent/pgsnap.prom"]);
+    says(&outcome, &["the archive is complete, ", "/nonexistent/pgsnap.prom"]);
     assert_eq!(place.archives().len(), 1);
     assert_eq!(
         (place.last()["exit_code"].as_u64(), place.last()["error_class"].as_str()),
         (Some(7), Some("storage"))
     );
     assert_eq!(place.last()["archive"].as_str(), place.archives().first().map(String::as_str));
+    // Not in the place of what is no file.
+    let (link, target) = (place.root.path().join("link.prom"), place.root.path().join("target"));
+    symlink(&target, &link)?;
+    place.dump(&["-q", "--metrics-file", &link.display().to_string()]).expect_code(7);
+    assert!(fs::symlink_metadata(&link)?.is_symlink() && !target.exists());
+    fs::remove_file(place.dir().join(&place.archives()[1]))?;
+    fs::write(place.dir().join("history.jsonl"), format!("{}\n", place.history()[0]))?;
     // The history ends in a line that a power failure has cut.
     let history = place.dir().join("history.jsonl");
     let cut = format!("{}{{\"database\":\"", fs::read_to_string(&history)?);
@@ -660,6 +685,11 @@ fn config_file(server: &Server) -> TestResult {
         one.archives().into_iter().filter(|name| name.starts_with(&database.name)).count()
     };
     assert_eq!((of(&one.source), of(&other)), (2, 1));
+    let log = one.root.path().join("log");
+    write(&format!("log-file = \"{}\"\n{both}", log.display()));
+    dump(&["-q"]).expect_code(0);
+    assert_eq!(fs::read_to_string(&log)?.matches("INFO dumped ").count(), 2);
+    write(&both);
     // One that fails keeps none of the others from being dumped, and the exit code is the worst.
     write(
         &both.replace("[[database]]\ndbname", "[[database]]\ndbname = \"nonexistent\"\n[[database]]\ndbname"),
@@ -672,7 +702,10 @@ fn config_file(server: &Server) -> TestResult {
         (format!("{both}jobs = 0\n"), &["database 2", "--jobs"]),
         (format!("{both}jobs = 1.5\n"), &["jobs is neither"]),
         (format!("{both}force = true\n"), &["--force"]),
-        (format!("{both}dbname = \"x\"\n"), &["duplicate key"]),
+        (format!("{both}dbname = \"x\"\n"), &["line ", "duplicate key"]),
+        (format!("{both}password = \"canary\"\n"), &["database 2", "~/.pgpass"]),
+        (format!("{both}password = canary\n"), &["line "]),
+        (format!("{both}verbose = false\n"), &["database 2", "verbose is neither"]),
         (all.clone(), &["[[database]]"]),
         (both.replace("dbname = \"other", "dbname = \"postgres://u:canary@h/other"), &["password-command"]),
     ] {
@@ -722,6 +755,14 @@ fn all_databases(shared: &Server) -> TestResult {
     says(&dump(&["--lock-wait-timeout", "100ms"]).expect_code(6), &["no lock on public.t"]);
     assert_eq!(counts(), [2, 2, 1, 5], "the others are dumped");
     holder.release(&locked);
+    // Who cannot ask for the databases dumps those that are known; what else there is nobody knows.
+    let blind = || {
+        run(pgsnap()
+            .args(["dump", "-d", &own.server.conninfo("nonexistent"), "--all-databases", "--dir"])
+            .arg(&dir))
+    };
+    says(&blind().expect_code(5), &["nonexistent"]);
+    assert_eq!(counts(), [3, 3, 2, 8]);
     std::mem::forget(locked);
     // Without a server each of those that are known has failed.
     own.stop();
@@ -734,6 +775,6 @@ fn all_databases(shared: &Server) -> TestResult {
         .iter()
         .map(|it| it["consecutive_failures"].as_u64())
         .collect();
-    assert_eq!(failures, [Some(1), Some(2), Some(1)]);
+    assert_eq!(failures, [Some(1); 3]);
     Ok(())
 }

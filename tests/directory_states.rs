@@ -13,7 +13,7 @@ use pgsnap::archive::{
     ArchiveId, ArchiveWriter, BlockEncoder, BlockPosition, Catalog, Column, Entry, Header, Lock, Pass,
     Section, Shape, Source, Table, Transfer, ValueKind,
 };
-use pgsnap::backups::{Directory, Error, Examine, Policy, WrongClock, prune};
+use pgsnap::backups::{Directory, Error, Examine, Policy, WrongClock, prune, status};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -104,6 +104,37 @@ fn nothing_is_deleted_that_is_needed_or_not_ours() {
     assert!(deletions.get() > cases as usize / 4, "hardly anything was deleted: {}", deletions.get());
 }
 
+/// The clock of a server that is behind makes an archive that is older than others by its time.
+#[test]
+fn what_was_made_last_is_not_deleted_for_a_wrong_clock() {
+    let (root, now) = (tempfile::tempdir().unwrap(), Utc::now());
+    fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let mut archives = Archives::default();
+    let mut put = |hours| {
+        let at = now + TimeDelta::hours(hours);
+        make(&mut archives, Kind::Good, at, &root.path().join(name(Kind::Good, at)));
+        name(Kind::Good, at)
+    };
+    let (new, newer) = (put(-48), put(-24));
+    let directory = Directory::open(root.path()).unwrap();
+    let policy = Policy { last: 1, ..Policy::default() };
+    let mut gone = Vec::new();
+    let pruned = prune(&directory, "app", &policy, now, 1, Examine::AllBut(&new), Some(&mut gone));
+    assert!(
+        matches!(pruned, Err(Error::Clock { source: WrongClock::Behind { before, .. }, .. }) if before == newer)
+    );
+    assert!(gone.is_empty() && root.path().join(&new).is_file());
+
+    // And one that was ahead does not make the newest archive young for ever.
+    let future = put(24 * 365);
+    let statuses = status(&directory, now, None).unwrap();
+    assert_eq!(statuses[0].newest.as_ref().unwrap().name, newer);
+    assert!(statuses[0].others.iter().any(|(name, why)| *name == future && why.contains("has not come")));
+    assert!(
+        statuses[0].is_recent(now, TimeDelta::hours(25)) && !statuses[0].is_recent(now, TimeDelta::hours(23))
+    );
+}
+
 /// Panics unless the directory is dealt with as it should be; how many archives were deleted.
 fn holds(
     archives: &mut Archives,
@@ -128,9 +159,10 @@ fn holds(
     let before = contents(path);
     let directory = Directory::open(path).unwrap();
     let examine = if is_full { Examine::All } else { Examine::Newest };
-    let tried = prune(&directory, "app", policy, now, 1, examine, true);
+    let tried = prune(&directory, "app", policy, now, 1, examine, None);
     assert_eq!(contents(path), before, "a dry run has changed something");
-    let pruned = prune(&directory, "app", policy, now, 1, examine, false);
+    let mut gone = Vec::new();
+    let pruned = prune(&directory, "app", policy, now, 1, examine, Some(&mut gone));
     let after = contents(path);
     let good = || made.iter().filter(|(_, (kind, _))| *kind == Kind::Good);
     let pruned = match pruned {
@@ -152,6 +184,8 @@ fn holds(
     let mut named: Vec<&String> = pruned.deleted.iter().map(|backup| &backup.name).collect();
     named.sort();
     assert_eq!(named, deleted, "what was deleted is not what it says");
+    gone.sort();
+    assert_eq!(gone.iter().collect::<Vec<_>>(), deleted, "what was deleted is not what it has noted");
     assert_eq!(tried.unwrap().deleted, pruned.deleted, "a dry run says something else");
     for (name, content) in &after {
         assert!(before.get(name) == Some(content), "{name} is another file now");
@@ -168,7 +202,7 @@ fn holds(
         assert!(after.contains_key(newest), "the newest good archive is gone: {newest}");
     }
     assert!(policy.has_rules() || deleted.is_empty(), "deleted without a rule");
-    let again = prune(&directory, "app", policy, now, 1, examine, false).unwrap();
+    let again = prune(&directory, "app", policy, now, 1, examine, Some(&mut gone)).unwrap();
     assert!(again.deleted.is_empty(), "the same rules delete more the second time");
     deleted.len()
 }

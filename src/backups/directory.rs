@@ -63,6 +63,8 @@ impl Directory {
     /// [`Error::Unsafe`], [`Error::Storage`]
     pub fn open(path: &Path) -> Result<Self, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Without a slash at the end, behind which a link would be followed.
+        let path = &path.components().collect::<PathBuf>();
         let file = rustix::fs::openat(CWD, path, flags, Mode::empty());
         let file = File::from(file.map_err(|errno| match errno {
             Errno::LOOP | Errno::NOTDIR => Error::Unsafe {
@@ -100,7 +102,10 @@ impl Directory {
         let metadata = self.file.metadata().map_err(storage("look at", &self.path))?;
         let us = rustix::process::geteuid().as_raw();
         let why = if metadata.uid() != us {
-            format!("it belongs to the user with the id {}, and this is run by {us}", metadata.uid())
+            format!(
+                "it belongs to the user with the id {}, and this is run by {us}: run it as that user",
+                metadata.uid()
+            )
         } else if metadata.mode() & 0o022 != 0 {
             format!("others may write to it (mode {:o}): chmod go-w", metadata.mode() & 0o7777)
         } else {

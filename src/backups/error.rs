@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
+
 use super::retention::WrongClock;
 use crate::dump;
 
@@ -26,6 +28,8 @@ pub enum Error {
         path: PathBuf,
         /// Which one, as far as is known.
         holder: String,
+        /// When that one began, if it has said so.
+        since: Option<DateTime<Utc>>,
     },
     /// The file system refused something.
     #[error("could not {action} {}: {source}", path.display())]
@@ -39,7 +43,7 @@ pub enum Error {
     },
     /// There is no room for what is to be expected.
     #[error(
-        "{} has {free} bytes left, and the last archive of the database has {last}: make room, or keep fewer archives (--keep-daily)",
+        "{} has {free} bytes left, and the last archive of the database has {last}: make room, for example with pgsnap prune and a smaller --keep-daily",
         path.display()
     )]
     NoRoom {
@@ -67,9 +71,9 @@ pub enum Error {
     Panicked,
     /// The new archive is much smaller than those before it.
     #[error(
-        "the new archive {what}. It is kept as {name}, nothing was deleted. If this is right, rename it: mv {name} {} in {}",
-        name.trim_end_matches(".suspect"),
-        path.display()
+        "the new archive {what}. It is kept aside, nothing was deleted. If this is right, take it for good: mv '{}' '{}'",
+        path.join(name).display(),
+        path.join(name.trim_end_matches(".suspect")).display()
     )]
     Suspect {
         /// What is wrong with it.

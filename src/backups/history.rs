@@ -64,6 +64,11 @@ impl Record {
             consecutive_failures,
         }
     }
+
+    /// Whether another run was at work.
+    pub fn was_locked_out(&self) -> bool {
+        self.error_class.as_deref() == Some("locked")
+    }
 }
 
 /// The runs of a directory, the oldest first. What cannot be read is passed over: it is told by a later version, or was cut by a
@@ -110,8 +115,9 @@ fn append_to(file: &mut File, record: &Record) -> std::io::Result<()> {
     })
 }
 
-/// How many runs of a database have failed since the last that has not.
+/// How many runs of a database have failed since the last that has not. Those that did not get the lock have not run.
 pub fn failures(records: &[Record], database: &str) -> u32 {
-    let last = records.iter().rev().find(|record| record.database == database);
+    let mut own = records.iter().rev().filter(|record| record.database == database);
+    let last = own.find(|record| !record.was_locked_out());
     last.map_or(0, |record| record.consecutive_failures)
 }

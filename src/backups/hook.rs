@@ -1,9 +1,10 @@
 //! A command of the user's, run when a backup has ended: without a shell, with a limit of time, and with nothing of the environment
 //! but what it needs.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -50,15 +51,17 @@ impl Hook {
     pub fn first_line(&self, limit: Duration) -> Result<String, String> {
         let mut command = self.command();
         let mut child = self.start(command.stdout(Stdio::piped()))?;
-        // What it prints fits into the pipe, or it waits until it is killed.
+        let mut stdout = BufReader::new(child.stdout.take().ok_or("it has no output")?);
+        let (to, line) = mpsc::channel();
+        // What it has left behind may keep the pipe open for ever: nobody waits for its end.
+        std::thread::spawn(move || {
+            let mut first = String::new();
+            let _ = stdout.read_line(&mut first);
+            let _ = to.send(first);
+        });
         self.wait(&mut child, limit)?;
-        let mut printed = String::new();
-        let mut stdout = child.stdout.take().ok_or("it has no output")?;
-        stdout
-            .read_to_string(&mut printed)
-            .map_err(|error| format!("cannot read what it prints: {error}"))?;
-        match printed.lines().next() {
-            Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        match line.recv_timeout(limit).as_deref().map(|line| line.trim_end_matches(['\r', '\n'])) {
+            Ok(line) if !line.is_empty() => Ok(line.to_owned()),
             _ => Err(format!("{} has printed nothing", self.0[0])),
         }
     }
@@ -112,6 +115,16 @@ mod tests {
         assert_eq!(run("test '$PGSNAP_DATABASE' = \"\\$PGSNAP_DATABASE\"", LIMIT), Ok(()));
         assert_eq!(run("sh -c 'test \"$PGSNAP_DATABASE\" = \"a b; exit 3\"'", LIMIT), Ok(()));
         assert_eq!(run("sh -c 'test -z \"$CARGO_MANIFEST_DIR\"'", LIMIT), Ok(()), "the environment is clean");
+    }
+
+    #[test]
+    fn the_first_line_of_what_it_prints() {
+        let line = |command: &str| Hook::parse(command).unwrap().first_line(LIMIT);
+        assert_eq!(line("printf 'one\ntwo\n'"), Ok("one".to_owned()));
+        assert_eq!(line("printf one"), Ok("one".to_owned()));
+        // What it leaves behind holds the pipe.
+        assert_eq!(line("sh -c 'echo one; sleep 5 &'"), Ok("one".to_owned()));
+        assert_eq!(line("true"), Err("true has printed nothing".to_owned()));
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Lock {
             Err(Errno::WOULDBLOCK) => Err(Error::Locked {
                 database: database.to_owned(),
                 path: directory.path().to_owned(),
+                since: left.as_ref().map(|holder| holder.started),
                 holder: match left {
                     Some(Holder { pid, started }) => format!("process {pid}, since {started}"),
                     None => "it has only just begun, or deletes archives".to_owned(),

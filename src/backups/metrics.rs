@@ -10,6 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 
 use super::error::storage;
 use super::{Error, Status};
+use crate::archive::ArchiveId;
 
 /// What a metric is called, what it says, and its value for a database; none is left out.
 type Metric = (&'static str, &'static str, fn(&Status) -> Option<f64>);
@@ -80,14 +81,19 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+        // A rename would put a file in the place of the device, the pipe or the link.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there, and no regular file"));
+    }
     let mut other = OsString::from(".");
     other.push(name);
     // What does not end in .prom is not read.
-    other.push(format!(".{}.new", std::process::id()));
+    let random = ArchiveId::random().map_err(io::Error::other)?;
+    other.push(format!(".{random}.new"));
     let other = path.with_file_name(other);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(CWD, &other, flags, Mode::RUSR | Mode::WUSR)?);
     let written = (|| {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(rustix::fs::openat(CWD, &other, flags, Mode::RUSR | Mode::WUSR)?);
         file.write_all(text.as_bytes())?;
         // There is no secret in it, and another user reads it.
         rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH)?;

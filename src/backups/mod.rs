@@ -20,6 +20,6 @@ pub use hook::Hook;
 pub use lock::Lock;
 pub use prune::{Examine, Pruned, prune};
 pub use retention::{Policy, WrongClock};
-pub use run::{Outcome, Run, RunOptions, note_locked};
+pub use run::{Outcome, Run, RunOptions, not_begun};
 pub use sanity::{Limits, Measure};
 pub use status::{Status, status, words};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::directory::{Backup, State};
-use super::retention::{Candidate, Decision, Policy, decide};
+use super::retention::{Candidate, Decision, Policy, WrongClock, decide};
 use super::{Directory, Error};
 
 /// What became of the archives of a database.
@@ -31,6 +31,8 @@ pub enum Examine<'a> {
 
 /// Deletes what no rule wants of the archives of a database, for whoever has its lock. `threads` read archives.
 ///
+/// `deleted` gets the names of those that are gone, whatever comes after them.
+///
 /// # Errors
 ///
 /// [`Error::Clock`] and [`Error::NoneGood`]: nothing was deleted. [`Error::Storage`], [`Error::Unsafe`]: perhaps something was.
@@ -41,22 +43,40 @@ pub fn prune(
     now: DateTime<Utc>,
     threads: usize,
     examine: Examine<'_>,
-    is_dry: bool,
+    deleted: Option<&mut Vec<String>>,
 ) -> Result<Pruned, Error> {
     let mut backups = directory.backups(database)?;
     if !is_one_good(directory, &mut backups, threads, examine)? && !backups.is_empty() {
         return Err(Error::NoneGood { path: directory.path().to_owned(), database: database.to_owned() });
     }
+    if let Examine::AllBut(new) = examine {
+        refuse_newer(directory, &backups, new)?;
+    }
     let pruned = choose(backups, policy, now)
         .map_err(|source| Error::Clock { path: directory.path().to_owned(), source })?;
-    if !is_dry && !pruned.deleted.is_empty() {
+    // Nothing goes in a dry run.
+    if let (Some(deleted), false) = (deleted, pruned.deleted.is_empty()) {
         for backup in &pruned.deleted {
             directory.delete(backup)?;
             tracing::info!("deleted {}", backup.name);
+            deleted.push(backup.name.clone());
         }
         directory.sync()?;
     }
     Ok(pruned)
+}
+
+/// What was made last is the newest, or a clock is wrong: by its time it might be deleted at once.
+fn refuse_newer(directory: &Directory, backups: &[Backup], new: &str) -> Result<(), Error> {
+    let made = backups.iter().find(|backup| backup.name == new);
+    let newest = backups.iter().rfind(|backup| backup.state == State::Good);
+    match (made, newest) {
+        (Some(made), Some(newest)) if newest.at > made.at => Err(Error::Clock {
+            path: directory.path().to_owned(),
+            source: WrongClock::Behind { new: made.at, before: newest.name.clone(), newest: newest.at },
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Looks for an archive that is good to the last block. Those that are not are damaged from now on.
@@ -84,7 +104,7 @@ pub(super) fn choose(
     backups: Vec<Backup>,
     policy: &Policy,
     now: DateTime<Utc>,
-) -> Result<Pruned, super::retention::WrongClock> {
+) -> Result<Pruned, WrongClock> {
     // What only has a name like ours has no say about the time either.
     let (foreign, backups): (Vec<_>, Vec<_>) =
         backups.into_iter().partition(|backup| matches!(backup.state, State::Foreign(_)));

@@ -58,13 +58,27 @@ pub enum Decision {
 pub enum WrongClock {
     /// An archive is of a time that has not come.
     #[error(
-        "an archive is of {archive}, and now it is {now}: set this machine's clock or the server's right, or move that archive away"
+        "an archive is of {archive}, and now it is {now}: set this machine's clock or the server's right, or move that archive away (pgsnap \
+         status names it)"
     )]
     Future {
         /// When its snapshot was taken.
         archive: DateTime<Utc>,
         /// What this machine's clock says.
         now: DateTime<Utc>,
+    },
+    /// The archive that has just been made is older than one that was there.
+    #[error(
+        "the new archive is of {new}, and {before} is of {newest}: the clock of the server is behind, or was ahead. Set it right, and move \
+         away what is of a wrong time"
+    )]
+    Behind {
+        /// When the snapshot of the new one was taken.
+        new: DateTime<Utc>,
+        /// The name of the newest.
+        before: String,
+        /// When that one's was.
+        newest: DateTime<Utc>,
     },
     /// All but the newest would go at once.
     #[error(
@@ -80,7 +94,7 @@ pub enum WrongClock {
 }
 
 /// How far the clocks of server and machine may be apart.
-const SKEW: TimeDelta = TimeDelta::hours(1);
+pub const SKEW: TimeDelta = TimeDelta::hours(1);
 
 /// A day, week, month or year, as a number of its own.
 type Bucket = fn(&DateTime<Utc>) -> (i32, u32);

@@ -27,6 +27,11 @@ use crate::progress::{Event, Monitor};
 /// From so many failed runs on, one after the other, somebody is told.
 const ALARMING: u32 = 2;
 
+/// One that has held its lock for longer than this hangs.
+const LONGEST: TimeDelta = TimeDelta::days(1);
+
+const MESSAGE_CHARS: usize = 4000;
+
 /// What a run does beside the dump.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
@@ -52,7 +57,8 @@ pub struct Run {
     directory: Directory,
     database: String,
     options: RunOptions,
-    lock: Lock,
+    /// None once it is given back.
+    lock: Option<Lock>,
     holder: Holder,
     clock: Instant,
     failures: u32,
@@ -61,13 +67,26 @@ pub struct Run {
     pruned: Vec<String>,
 }
 
-/// How a run ended, for its history.
+/// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The exit code.
     pub code: u8,
-    /// The class of the error and what it says, if it failed.
-    pub error: Option<(&'static str, String)>,
+    /// The class of the error, if it failed.
+    pub class: Option<&'static str>,
+    /// What there is to say: the error, or what the archive lacks.
+    pub message: Option<String>,
+}
+
+impl Outcome {
+    /// That of a run that has failed. What it says is cut to what an environment can hold.
+    pub fn failed(code: u8, class: &'static str, message: &str) -> Self {
+        Outcome { code, class: Some(class), message: Some(message.chars().take(MESSAGE_CHARS).collect()) }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.class.is_some()
+    }
 }
 
 impl Run {
@@ -95,16 +114,16 @@ impl Run {
                 message: Some(died.to_string()),
                 ..Record::new(database, holder.started, failures)
             };
-            history::append(&directory, &record)?;
+            go_on(history::append(&directory, &record));
         }
-        directory.clear(database)?;
+        go_on(directory.clear(database));
         let holder = Holder { pid: std::process::id(), started };
-        lock.note(&directory, &holder)?;
+        go_on(lock.note(&directory, &holder));
         Ok(Run {
             directory,
             database: database.to_owned(),
             options,
-            lock,
+            lock: Some(lock),
             holder,
             clock: Instant::now(),
             failures,
@@ -202,19 +221,21 @@ impl Run {
         if !self.options.keep.has_rules() {
             return Ok(());
         }
-        let Run { directory, database, options: RunOptions { keep, threads, .. }, .. } = self;
-        match prune(directory, database, keep, Utc::now(), *threads, Examine::AllBut(new), false) {
-            Ok(pruned) => {
-                self.pruned = pruned.deleted.into_iter().map(|backup| backup.name).collect();
-                Ok(())
-            }
+        let Run { directory, database, pruned, options: RunOptions { keep, threads, .. }, .. } = self;
+        let examine = Examine::AllBut(new);
+        match prune(directory, database, keep, Utc::now(), *threads, examine, Some(pruned)) {
             // The next run will see two that are close together.
             Err(Error::Clock { source: source @ WrongClock::Gap { .. }, .. }) => {
                 tracing::warn!("{source}");
                 Ok(())
             }
-            Err(error) => Err(error),
+            done => done.map(drop),
         }
+    }
+
+    /// The archive that is there now, whatever came after it.
+    pub fn archive(&self) -> Option<&str> {
+        self.archive.as_ref().map(|(name, _)| name.as_str())
     }
 
     /// The archives that were deleted.
@@ -227,26 +248,29 @@ impl Run {
     pub fn end(mut self, mut outcome: Outcome, outcome_of: impl Fn(Error) -> Outcome) -> Outcome {
         let failed = |error: Error, outcome: &mut Outcome| {
             tracing::error!("{error}");
-            if outcome.error.is_none() {
+            if !outcome.has_failed() {
                 *outcome = outcome_of(error);
             }
         };
-        let written = self.options.metrics_file.clone().map(|path| self.write_metrics(&path, &outcome));
-        if let Some(Err(error)) = written {
+        if let Err(error) = self.write_metrics(&outcome) {
             failed(error, &mut outcome);
         }
-        if let Err(error) = history::append(&self.directory, &self.record(&outcome)) {
+        let noted = history::append(&self.directory, &self.record(&outcome))
+            .and_then(|()| self.lock.as_mut().map_or(Ok(()), |lock| lock.clear(&self.directory)));
+        let is_noted = noted.is_ok();
+        if let Err(error) = noted {
             failed(error, &mut outcome);
+            // What they say is true again, if they can be written.
+            go_on(self.write_metrics(&outcome));
         }
-        if let Err(error) = self.lock.clear(&self.directory) {
-            failed(error, &mut outcome);
-        }
-        self.tell(&outcome);
+        // Whatever is run now may make a backup itself.
+        self.lock = None;
+        self.tell(&outcome, is_noted);
         outcome
     }
 
     fn failures(&self, outcome: &Outcome) -> u32 {
-        if outcome.error.is_some() { self.failures + 1 } else { 0 }
+        if outcome.has_failed() { self.failures + 1 } else { 0 }
     }
 
     fn record(&self, outcome: &Outcome) -> Record {
@@ -260,22 +284,23 @@ impl Run {
             pruned: self.pruned.clone(),
             keep: self.options.keep.clone(),
             exit_code: Some(outcome.code),
-            error_class: outcome.error.as_ref().map(|(class, _)| (*class).to_owned()),
-            message: outcome.error.as_ref().map(|(_, message)| message.clone()),
+            error_class: outcome.class.map(str::to_owned),
+            message: outcome.message.clone(),
             ..Record::new(&self.database, self.holder.started, self.failures(outcome))
         }
     }
 
     /// As they will be when this run is in the history.
-    fn write_metrics(&self, path: &Path, outcome: &Outcome) -> Result<(), Error> {
+    fn write_metrics(&self, outcome: &Outcome) -> Result<(), Error> {
+        let Some(path) = &self.options.metrics_file else { return Ok(()) };
         let record = self.record(outcome);
-        let mut statuses = status(&self.directory, None)?;
+        let mut statuses = status(&self.directory, Utc::now(), None)?;
         if !statuses.iter().any(|status| status.database == self.database) {
             statuses.push(Status::empty(self.database.clone()));
         }
         for status in statuses.iter_mut().filter(|status| status.database == self.database) {
             status.failures = record.consecutive_failures;
-            if outcome.error.is_none() {
+            if !outcome.has_failed() {
                 status.seconds = record.seconds;
             }
             status.last_run = Some(record.clone());
@@ -283,62 +308,89 @@ impl Run {
         metrics::write(path, &metrics::render(&statuses))
     }
 
-    fn tell(&self, outcome: &Outcome) {
+    fn tell(&self, outcome: &Outcome, is_noted: bool) {
         let failures = self.failures(outcome);
-        if failures >= ALARMING {
+        let newest = newest(&self.directory, &self.database);
+        // A failure that is not in the history is never the second.
+        let is_alarming = failures >= ALARMING || !is_noted;
+        if is_alarming {
             tracing::error!(
-                "{failures} backups of database {} have failed one after the other; the newest good archive: {}",
+                "{failures} backups of database {} have failed one after the other; the newest good archive: {newest}",
                 self.database,
-                self.newest()
             );
         }
-        let hook = match failures {
-            0 => &self.options.on_success,
-            1 => &None,
-            _ => &self.options.on_failure,
+        let hook = match (failures, is_alarming) {
+            (_, true) => &self.options.on_failure,
+            (0, _) => &self.options.on_success,
+            _ => &None,
         };
-        let Some(hook) = hook else { return };
-        let archive =
-            self.archive.as_ref().map(|(name, _)| self.directory.path_of(name).display().to_string());
-        let (class, message) = outcome.error.clone().unwrap_or_default();
+        let archive = self.archive().map(|name| self.directory.path_of(name).display().to_string());
         let facts = [
-            ("PGSNAP_DATABASE", self.database.clone()),
-            ("PGSNAP_DIR", self.directory.path().display().to_string()),
             ("PGSNAP_ARCHIVE", archive.unwrap_or_default()),
-            ("PGSNAP_EXIT_CODE", outcome.code.to_string()),
-            ("PGSNAP_ERROR_CLASS", class.to_owned()),
-            ("PGSNAP_MESSAGE", message),
             ("PGSNAP_CONSECUTIVE_FAILURES", failures.to_string()),
-            ("PGSNAP_NEWEST_GOOD", self.newest()),
+            ("PGSNAP_NEWEST_GOOD", newest),
         ];
-        if let Err(what) = hook.run(&facts, self.options.hook_timeout) {
-            tracing::error!("the command that is to be run after a backup failed: {what}");
-        }
-    }
-
-    fn newest(&self) -> String {
-        let backups = self.directory.backups(&self.database).unwrap_or_default();
-        let newest = backups.into_iter().rev().find(|backup| backup.state == State::Good);
-        newest.map_or_else(|| "none".to_owned(), |backup| backup.name)
+        run_hook(hook.as_ref(), &self.options, self.directory.path(), &self.database, outcome, &facts);
     }
 }
 
-/// Adds a line for a run that did not get the lock. It is no failure of the one that has it.
-///
-/// # Errors
-///
-/// [`Error::Storage`], [`Error::Unsafe`]
-pub fn note_locked(path: &Path, database: &str, outcome: &Outcome) -> Result<(), Error> {
+fn newest(directory: &Directory, database: &str) -> String {
+    let backups = directory.backups(database).unwrap_or_default();
+    let newest = backups.into_iter().rev().find(|backup| backup.state == State::Good);
+    newest.map_or_else(|| "none".to_owned(), |backup| backup.name)
+}
+
+fn run_hook(
+    hook: Option<&Hook>,
+    options: &RunOptions,
+    path: &Path,
+    database: &str,
+    outcome: &Outcome,
+    facts: &[(&str, String)],
+) {
+    let Some(hook) = hook else { return };
+    let mut all = vec![
+        ("PGSNAP_DATABASE", database.to_owned()),
+        ("PGSNAP_DIR", path.display().to_string()),
+        ("PGSNAP_EXIT_CODE", outcome.code.to_string()),
+        ("PGSNAP_ERROR_CLASS", outcome.class.unwrap_or_default().to_owned()),
+        ("PGSNAP_MESSAGE", outcome.message.clone().unwrap_or_default()),
+    ];
+    all.extend_from_slice(facts);
+    if let Err(what) = hook.run(&all, options.hook_timeout) {
+        tracing::error!("the command that is to be run after a backup failed: {what}");
+    }
+}
+
+/// A backup is more than what is noted of it.
+fn go_on(done: Result<(), Error>) {
+    if let Err(error) = done {
+        tracing::warn!("{error}");
+    }
+}
+
+/// Tells of a run that could not begin: at once, for it is in no history. One that only did not get the lock is no failure of the one
+/// that has it, and is told of when that one hangs.
+pub fn not_begun(path: &Path, database: &str, options: &RunOptions, error: &Error, outcome: &Outcome) {
+    if let Error::Locked { since, .. } = error {
+        go_on(note_locked(path, database, outcome));
+        if since.is_none_or(|since| Utc::now() - since < LONGEST) {
+            return;
+        }
+    }
+    run_hook(options.on_failure.as_ref(), options, path, database, outcome, &[]);
+}
+
+fn note_locked(path: &Path, database: &str, outcome: &Outcome) -> Result<(), Error> {
     let directory = Directory::open(path)?;
     let now: DateTime<Utc> = Utc::now().trunc_subsecs(3);
-    let records = history::read(&directory)?;
     let record = Record {
         ended: Some(now),
         seconds: Some(0.0),
         exit_code: Some(outcome.code),
-        error_class: outcome.error.as_ref().map(|(class, _)| (*class).to_owned()),
-        message: outcome.error.as_ref().map(|(_, message)| message.clone()),
-        ..Record::new(database, now, history::failures(&records, database))
+        error_class: outcome.class.map(str::to_owned),
+        message: outcome.message.clone(),
+        ..Record::new(database, now, 0)
     };
     history::append(&directory, &record)
 }
@@ -349,8 +401,8 @@ async fn read_back(file: File, path: PathBuf, threads: usize) -> Result<(), Erro
         Ok(archive) => match check(&archive, Depth::Full, threads, &mut |_, _| ()) {
             Ok(()) => Ok(()),
             Err(damages) => {
-                let what = damages.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                Err(Error::NotAsWritten { what })
+                let first: Vec<String> = damages.iter().take(3).map(ToString::to_string).collect();
+                Err(Error::NotAsWritten { what: format!("{} ({} places)", first.join("; "), damages.len()) })
             }
         },
         Err(error) => Err(Error::NotAsWritten { what: error.to_string() }),

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::directory::{Backup, State};
 use super::history::{self, Record};
 use super::prune::choose;
+use super::retention::SKEW;
 use super::{Directory, Error};
 
 /// So many archives before the newest are what its size is compared with.
@@ -70,20 +71,29 @@ impl Status {
 /// # Errors
 ///
 /// [`Error::Storage`], [`Error::Unsafe`]
-pub fn status(directory: &Directory, threads: Option<usize>) -> Result<Vec<Status>, Error> {
+pub fn status(
+    directory: &Directory,
+    now: DateTime<Utc>,
+    threads: Option<usize>,
+) -> Result<Vec<Status>, Error> {
     let history = history::read(directory)?;
     let mut databases: BTreeSet<String> = directory.databases()?;
     databases.extend(history.iter().map(|record| record.database.clone()));
-    databases.into_iter().map(|database| of_database(directory, &history, database, threads)).collect()
+    databases.into_iter().map(|database| of_database(directory, &history, database, now, threads)).collect()
 }
 
 fn of_database(
     directory: &Directory,
     history: &[Record],
     database: String,
+    now: DateTime<Utc>,
     threads: Option<usize>,
 ) -> Result<Status, Error> {
     let mut backups = directory.backups(&database)?;
+    // By the time that it tells, no other would ever be the newest.
+    for backup in backups.iter_mut().filter(|backup| backup.at > now + SKEW) {
+        backup.state = State::Foreign(format!("it is of {}, a time that has not come", backup.at));
+    }
     if let Some(threads) = threads {
         for backup in backups.iter_mut().rev().filter(|backup| backup.state == State::Good) {
             directory.examine(backup, threads)?;
@@ -94,7 +104,7 @@ fn of_database(
     }
     let records = || history.iter().rev().filter(|record| record.database == database);
     let last_run = records().next().cloned();
-    let next_to_go = next_to_go(&backups, last_run.as_ref());
+    let next_to_go = next_to_go(&backups, records().find(|record| !record.was_locked_out()));
     let (good, others): (Vec<Backup>, Vec<Backup>) =
         backups.into_iter().partition(|backup| backup.state == State::Good);
     let newest = good.last().cloned();
@@ -121,7 +131,7 @@ pub fn words(state: State) -> String {
         State::Good => "good".to_owned(),
         State::Suspect => "suspect: much smaller than those before it".to_owned(),
         State::Damaged(what) => format!("damaged: {what}"),
-        State::Foreign(why) => format!("not ours: {why}"),
+        State::Foreign(why) => why,
     }
 }
 

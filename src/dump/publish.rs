@@ -176,11 +176,12 @@ fn rename(directory: &File, from: &OsStr, to: &OsStr, force: bool) -> io::Result
     }
 }
 
-/// `.NAME.RANDOM.partial`
+/// `.NAME.RANDOM.partial`, with eight random digits
 fn partial_name(name: &OsStr) -> Result<OsString, Error> {
     let mut partial = OsString::from(".");
     partial.push(name);
-    partial.push(format!(".{}{PARTIAL}", ArchiveId::random()?));
+    // The name of an archive may have 216 bytes of the 255 that a name may have.
+    partial.push(format!(".{:.8}{PARTIAL}", ArchiveId::random()?.to_string()));
     Ok(partial)
 }
 

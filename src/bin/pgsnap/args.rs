@@ -151,19 +151,19 @@ pub struct Backups {
 #[command(next_help_heading = "Retention")]
 pub struct Keep {
     /// The newest N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_last: Option<u32>,
     /// The newest of each of the last N days that have one (UTC)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_daily: Option<u32>,
     /// The newest of each of the last N weeks
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_weekly: Option<u32>,
     /// The newest of each of the last N months
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_monthly: Option<u32>,
     /// The newest of each of the last N years
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     keep_yearly: Option<u32>,
     /// All that are not older than the newest by more than this: 36h, 14d, 8w
     #[arg(long, value_name = "TIME", value_parser = parse_age)]
@@ -530,7 +530,7 @@ pub struct Connection {
 }
 
 /// What is told, and how.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
     /// How progress is shown on stderr
@@ -594,6 +594,7 @@ fn parse_mapping(text: &str) -> Result<(String, String), String> {
 fn parse_age(text: &str) -> Result<Duration, String> {
     const UNITS: [(&str, u64); 5] = [("s", 1), ("min", 60), ("h", 3600), ("d", 86_400), ("w", 7 * 86_400)];
     scaled(text, &UNITS)
+        .filter(|seconds| *seconds < 1 << 40)
         .map(Duration::from_secs)
         .ok_or_else(|| "not an age such as 90min, 26h, 7d or 8w".to_owned())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use pgsnap::backups::{
     Directory, Error as BackupsError, Examine, Limits, Lock, Outcome, Pruned, Run, RunOptions, Status,
-    metrics, note_locked, prune as prune_one, status as all_statuses, words,
+    metrics, not_begun, prune as prune_one, status as all_statuses, words,
 };
 use pgsnap::dump::{self, DumpOptions, databases};
 use pgsnap::pg::ConnectConfig;
@@ -14,14 +14,15 @@ use pgsnap::progress::{Event, Monitor};
 use pgsnap::{Class, Error};
 use serde_json::{Value, json};
 
-use crate::args::{self, Output};
-use crate::dump::{verdict, worst};
+use crate::args::{self, Connection, Output};
+use crate::dump::{not_covered, verdict, worst};
 use crate::report::{Reporter, log_summary, tell_error};
-use crate::{cores, show, signalled, summary, text, usage, with_runtime};
+use crate::{ask_password, cores, show, signalled, summary, text, usage, with_runtime};
 
 /// Dumps into a directory: a database, or all of the server.
 pub fn dump(
-    config: &ConnectConfig,
+    mut config: ConnectConfig,
+    connection: &Connection,
     options: &DumpOptions,
     args: args::Backups,
     output: &Output,
@@ -36,53 +37,63 @@ pub fn dump(
         on_success: args.on_success,
         hook_timeout: args.hook_timeout,
     };
+    // Without a password each of the databases has failed.
+    let password = ask_password(&mut config, connection).map_err(|error| error.to_string());
+    let mut code = 0;
     let databases = match args.all_databases {
-        true => all_databases(config, &dir)?,
+        true => match password.clone().map_err(|what| usage(&what)).and_then(|()| all_databases(&config)) {
+            Ok(databases) => databases,
+            Err(error) => {
+                // What there are archives of has failed too; what else there is nobody knows.
+                tell_error(error.class(), Some(&error), &error.to_string(), output.json);
+                code = error.class() as u8;
+                let known = Directory::open(&dir).and_then(|directory| directory.databases());
+                known.unwrap_or_default().into_iter().collect()
+            }
+        },
         false => vec![config.database().to_owned()],
     };
     let one = |database: String| {
-        let (dir, run_options) = (&dir, run_options.clone());
-        move || dump_one(&config.with_database(&database), options, dir, run_options, output)
+        let (config, password, dir) = (config.with_database(&database), password.clone(), &dir);
+        let run_options = run_options.clone();
+        move || dump_one(&config, password, options, dir, run_options, output)
     };
-    worst(output, databases.into_iter().map(one))
+    Ok(code.max(worst(output, databases.into_iter().map(one))?))
 }
 
-/// What the server has; if it does not answer, what there are archives of: so that each of them has failed.
-fn all_databases(config: &ConnectConfig, dir: &Path) -> Result<Vec<String>, Error> {
-    let asked = with_runtime(1, async |interrupt| {
+fn all_databases(config: &ConnectConfig) -> Result<Vec<String>, Error> {
+    with_runtime(1, async |interrupt| {
         tokio::select! {
             databases = databases(config) => databases.map_err(Error::from),
             () = interrupt => Err(dump::Error::Interrupted.into()),
         }
-    });
-    asked.and_then(|databases| databases).or_else(|error| {
-        let known = Directory::open(dir).and_then(|directory| directory.databases()).unwrap_or_default();
-        if known.is_empty() || signalled().is_some() { Err(error) } else { Ok(known.into_iter().collect()) }
-    })
+    })?
 }
 
 fn dump_one(
     config: &ConnectConfig,
+    password: Result<(), String>,
     options: &DumpOptions,
     dir: &Path,
     run_options: RunOptions,
     output: &Output,
 ) -> Result<u8, Error> {
-    let mut run = match Run::begin(dir, config.database(), run_options) {
+    let database = config.database();
+    let mut run = match Run::begin(dir, database, run_options.clone()) {
         Ok(run) => run,
         Err(error) => {
-            let locked = matches!(error, BackupsError::Locked { .. });
-            let error = Error::from(error);
-            if locked && let Err(other) = note_locked(dir, config.database(), &outcome_of(&error)) {
-                tracing::error!("{other}");
-            }
-            return Err(error);
+            let class = Error::class_of(&error);
+            let outcome = Outcome::failed(class as u8, class.name(), &error.to_string());
+            not_begun(dir, database, &run_options, &error, &outcome);
+            return Err(error.into());
         }
     };
     let reporter = Arc::new(Reporter::new(output));
-    reporter.report(Event::Step(format!("database {}", config.database())));
-    let dumped = with_runtime(options.jobs, async |interrupt| {
-        run.dump(config, options, reporter.clone(), interrupt).await.map_err(Error::from)
+    reporter.report(Event::Step(format!("database {database}")));
+    let dumped = password.map_err(|what| usage(&what)).and_then(|()| {
+        with_runtime(options.jobs, async |interrupt| {
+            run.dump(config, options, reporter.clone(), interrupt).await.map_err(Error::from)
+        })
     });
     reporter.finish();
     // Whatever fails from here on, the run says how it ended.
@@ -97,28 +108,33 @@ fn dump_one(
         Ok(summary)
     });
     let outcome = match &dumped {
-        Ok(summary) => Outcome { code: verdict(summary, output), error: None },
+        Ok(summary) => Outcome { code: verdict(summary, output), class: None, message: not_covered(summary) },
         Err(error) => outcome_of(error),
     };
+    let archive = run.archive().map(str::to_owned);
     let outcome = run.end(outcome, |error| outcome_of(&error.into()));
-    dumped?;
-    if let Some((_, message)) = &outcome.error {
-        // The archive is there; what is missing is whatever should say so.
-        tell_error(Class::Storage, None, &format!("the archive is complete, but: {message}"), output.json);
+    let is_suspect = matches!(dumped, Err(Error::Backups(BackupsError::Suspect { .. })));
+    if let (Some(_), Some(archive), false) = (outcome.class, archive, is_suspect) {
+        // What has failed is whatever should come after it, or say so.
+        let message = outcome.message.unwrap_or_default();
+        let message = format!("the archive is complete, {archive}, but: {message}");
+        let error = dumped.as_ref().err();
+        tell_error(error.map_or(Class::Storage, Error::class), error, &message, output.json);
+        return Ok(outcome.code);
     }
-    Ok(outcome.code)
+    dumped.map(|_| outcome.code)
 }
 
 fn outcome_of(error: &Error) -> Outcome {
     let class = error.class();
-    Outcome { code: signalled().unwrap_or(class as u8), error: Some((class.name(), error.to_string())) }
+    Outcome::failed(signalled().unwrap_or(class as u8), class.name(), &error.to_string())
 }
 
 /// What backups there are.
 pub fn status(args: &args::Status) -> Result<u8, Error> {
     let directory = Directory::open(&args.dir)?;
-    let statuses = all_statuses(&directory, args.full.then(cores))?;
     let now = Utc::now();
+    let statuses = all_statuses(&directory, now, args.full.then(cores))?;
     show(&match (args.json, args.prometheus) {
         (true, _) => format!("{}\n", json!({"type": "status", "databases": as_json(&statuses, now)})),
         (_, true) => metrics::render(&statuses),
@@ -155,9 +171,19 @@ pub fn prune(args: &args::Prune) -> Result<u8, Error> {
     let examine = if args.full { Examine::All } else { Examine::Newest };
     let (mut all, mut code) = (Vec::new(), 0);
     for database in there.iter().filter(chosen) {
-        let lock = Lock::take(&directory, database);
-        let pruned = lock.and_then(|_lock| {
-            prune_one(&directory, database, &policy, Utc::now(), cores(), examine, args.dry_run)
+        // Who only looks is in nobody's way.
+        let lock = if args.dry_run { Ok(None) } else { Lock::take(&directory, database).map(Some) };
+        let mut deleted = Vec::new();
+        let pruned = lock.and_then(|lock| {
+            prune_one(
+                &directory,
+                database,
+                &policy,
+                Utc::now(),
+                cores(),
+                examine,
+                lock.is_some().then_some(&mut deleted),
+            )
         });
         match pruned {
             Ok(pruned) => all.push((database.clone(), pruned)),

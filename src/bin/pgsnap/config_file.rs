@@ -22,7 +22,12 @@ const DUMP: &str = "database";
 pub fn read(path: &Path) -> Result<Vec<Dump>, Error> {
     let wrong = |what: String| usage(&format!("{}: {what}", path.display()));
     let text = read_safely(path).map_err(wrong)?;
-    let mut table: Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+    // Not the line itself: there may be a password in it.
+    let at = |error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        format!("line {}: {}", before.lines().count().max(1), error.message())
+    };
+    let mut table: Table = text.parse().map_err(|error| wrong(at(error)))?;
     let dumps = match table.remove(DUMP) {
         Some(Value::Array(dumps)) if !dumps.is_empty() => dumps,
         _ => return Err(wrong("it says nothing: a [[database]] for each dump is missing".to_owned())),
@@ -76,9 +81,13 @@ fn typed() -> Vec<OsString> {
 }
 
 /// The options of a table as they would be typed: `jobs = 2`, `quiet = true`, `table = ["a", "b"]`.
+/// What is not wanted is left out: `false` would have to be known of every option.
 fn arguments(options: &Table) -> Result<Vec<OsString>, String> {
     let mut words = Vec::new();
     for (name, value) in options {
+        if name == "password" && value.is_str() {
+            return Err("a password has no place in a file: use ~/.pgpass or password-command".to_owned());
+        }
         let values = match value {
             Value::Array(values) => values.as_slice(),
             value => std::slice::from_ref(value),
@@ -86,13 +95,12 @@ fn arguments(options: &Table) -> Result<Vec<OsString>, String> {
         for value in values {
             match value {
                 Value::Boolean(true) => words.push(format!("--{name}").into()),
-                Value::Boolean(false) => {}
                 Value::Integer(number) => words.push(format!("--{name}={number}").into()),
                 Value::String(text) if holds_password(text) => {
                     return Err(format!("a password in {name}: use ~/.pgpass or password-command"));
                 }
                 Value::String(text) => words.push(format!("--{name}={text}").into()),
-                _ => return Err(format!("{name} is neither a text, a whole number, true nor false")),
+                _ => return Err(format!("{name} is neither a text, a whole number nor true")),
             }
         }
     }

@@ -15,10 +15,15 @@ use crate::{
 
 /// Dumps, or does all that a file says.
 pub fn run(args: Dump) -> Result<u8, Error> {
-    report::start_log(&args.output);
-    let Some(file) = args.config.clone() else { return run_one(args) };
-    let output = args.output;
-    let runs = config_file::read(&file)?;
+    let Some(file) = &args.config else {
+        report::start_log(&args.output);
+        return run_one(args);
+    };
+    let runs = config_file::read(file)?;
+    // There is one log; what the file says of it stands above the first dump.
+    let Some(first) = runs.first() else { return Ok(0) };
+    report::start_log(&first.output);
+    let output = first.output.clone();
     worst(&output, runs.into_iter().map(|args| move || run_one(args)))
 }
 
@@ -60,7 +65,9 @@ fn run_one(args: Dump) -> Result<u8, Error> {
     }
     let selection = args.selection.read()?;
     let mut config = config(&args.connection, args.database, false)?;
-    ask_password(&mut config, &args.connection)?;
+    if args.backups.dir.is_none() {
+        ask_password(&mut config, &args.connection)?;
+    }
     let options = DumpOptions {
         selection,
         output: if to_stdout { dump::Output::Stdout } else { dump::Output::File(file) },
@@ -80,7 +87,7 @@ fn run_one(args: Dump) -> Result<u8, Error> {
         role_passwords: args.role_passwords,
     };
     if args.backups.dir.is_some() {
-        return backups::dump(&config, &options, args.backups, &args.output);
+        return backups::dump(config, &args.connection, &options, args.backups, &args.output);
     }
     let reporter = Arc::new(Reporter::new(&args.output));
     let summary = with_runtime(options.jobs, async |interrupt| {
@@ -101,15 +108,18 @@ fn run_one(args: Dump) -> Result<u8, Error> {
 
 /// What the dump could not take along is said at the end, where it is seen, and by the exit code.
 pub fn verdict(summary: &DumpSummary, output: &Output) -> u8 {
-    if summary.uncovered.is_empty() {
-        return 0;
+    match not_covered(summary) {
+        None => 0,
+        Some(message) => {
+            tell_error(Class::Loss, None, &format!("the archive is complete, and {message}"), output.json);
+            Class::Loss as u8
+        }
     }
+}
+
+/// What will not come back from the archive, if there is something.
+pub fn not_covered(summary: &DumpSummary) -> Option<String> {
     let names: Vec<String> = summary.uncovered.iter().map(|object| format!("\n  {object}")).collect();
-    let message = format!(
-        "the archive is complete, and {} things will not come back from it:{}",
-        summary.uncovered.len(),
-        names.concat()
-    );
-    tell_error(Class::Loss, None, &message, output.json);
-    Class::Loss as u8
+    (!names.is_empty())
+        .then(|| format!("{} things will not come back from it:{}", summary.uncovered.len(), names.concat()))
 }
