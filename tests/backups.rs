@@ -23,7 +23,7 @@ type Test = fn(&Server) -> TestResult;
 const BIN: &str = env!("CARGO_BIN_EXE_pgsnap");
 
 fn main() {
-    let on_some: [(&str, Test); 16] = [
+    let on_some: [(&str, Test); 17] = [
         ("day_after_day", day_after_day),
         ("private_under_any_umask", private_under_any_umask),
         ("much_smaller_is_suspect", much_smaller_is_suspect),
@@ -40,6 +40,7 @@ fn main() {
         ("log_file", log_file),
         ("config_file", config_file),
         ("all_databases", all_databases),
+        ("sigterm_between_databases", sigterm_between_databases),
     ];
     let mut trials = vec![
         Trial::test("shells_and_man", shells_and_man),
@@ -776,5 +777,29 @@ fn all_databases(shared: &Server) -> TestResult {
         .map(|it| it["consecutive_failures"].as_u64())
         .collect();
     assert_eq!(failures, [Some(1); 3]);
+    Ok(())
+}
+
+/// While nothing waits for a signal, one ends the run all the same, before the next database.
+fn sigterm_between_databases(server: &Server) -> TestResult {
+    let (one, other) = (Place::new(server), server.create_database("other"));
+    let file = one.root.path().join("pgsnap.toml");
+    let (first, second) = (one.source.conninfo(), other.conninfo());
+    let text = format!("[[database]]\ndbname = \"{first}\"\n[[database]]\ndbname = \"{second}\"\n");
+    fs::write(&file, text)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+    let begun = one.root.path().join("begun");
+    let hook = format!("sh -c 'touch {}; sleep 2'", begun.display());
+    let mut command = pgsnap();
+    command.args(["dump", "-q", "--on-success", &hook, "--dir"]).arg(one.dir()).arg("--config").arg(&file);
+    let mut child = command.stderr(Stdio::null()).spawn()?;
+    let until = Instant::now() + Duration::from_secs(60);
+    while !begun.exists() {
+        assert!(Instant::now() < until, "the command after the first backup was not run");
+        thread::sleep(Duration::from_millis(10));
+    }
+    run(Command::new("kill").arg("-TERM").arg(child.id().to_string())).expect_code(0);
+    assert_eq!(child.wait()?.code(), Some(143));
+    assert_eq!(one.archives().len(), 1, "{:?}", one.archives());
     Ok(())
 }

@@ -59,13 +59,13 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("to").required(true).args(["file", "dir", "config"]), args_override_self = true)]
+#[command(group = ArgGroup::new("to").required(true).multiple(true).args(["file", "dir", "config"]), args_override_self = true)]
 pub struct Dump {
     /// The database, when -d does not name it
     #[arg(value_name = "DBNAME", conflicts_with = "dbname")]
     pub database: Option<String>,
     /// The archive to write; refused when it exists. - is stdout
-    #[arg(short = 'f', long, value_name = "FILE")]
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "dir")]
     pub file: Option<PathBuf>,
     /// Do the dumps that a file asks for (TOML): a [[database]] for each, with the names of these options
     #[arg(long, value_name = "FILE")]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::args::{self, Connection, Output};
 use crate::dump::{not_covered, verdict, worst};
 use crate::report::{Reporter, log_summary, tell_error};
-use crate::{ask_password, cores, show, signalled, summary, text, usage, with_runtime};
+use crate::{ask_password, cores, remember_signals, show, signalled, summary, text, usage, with_runtime};
 
 /// Dumps into a directory: a database, or all of the server.
 pub fn dump(
@@ -37,6 +37,7 @@ pub fn dump(
         on_success: args.on_success,
         hook_timeout: args.hook_timeout,
     };
+    remember_signals()?;
     // Without a password each of the databases has failed.
     let password = ask_password(&mut config, connection).map_err(|error| error.to_string());
     let mut code = 0;

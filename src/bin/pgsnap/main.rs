@@ -18,8 +18,8 @@ use std::os::fd::AsFd;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ const PASSWORD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The number of the signal that ended the work, or 0.
 static SIGNAL: AtomicU8 = AtomicU8::new(0);
+/// The same for one that came while nothing waited for it.
+static LATE_SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
 fn main() -> ExitCode {
     // Whatever this one was started with: nobody else reads what is written, not even for a moment.
@@ -90,10 +92,19 @@ fn main() -> ExitCode {
 
 /// The exit code of a program that a signal has ended.
 fn signalled() -> Option<u8> {
-    match SIGNAL.load(Ordering::Relaxed) {
-        0 => None,
-        signal => Some(128 + signal),
+    let late = u8::try_from(LATE_SIGNAL.load(Ordering::Relaxed)).unwrap_or_default();
+    [SIGNAL.load(Ordering::Relaxed), late].into_iter().find(|signal| *signal != 0).map(|signal| 128 + signal)
+}
+
+/// From now on a signal that nothing waits for is remembered.
+fn remember_signals() -> Result<(), Error> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    for number in [SIGHUP, SIGINT, SIGTERM] {
+        let remembered = usize::try_from(number).unwrap_or_default();
+        signal_hook::flag::register_usize(number, Arc::clone(&LATE_SIGNAL), remembered)
+            .map_err(Error::Threads)?;
     }
+    Ok(())
 }
 
 /// What helps against damage.
