@@ -115,6 +115,12 @@ pub(super) fn skip(id: ArchiveId, bytes: &[u8], offset: u64) -> Result<usize, Er
     Ok(FRAME_HEADER_LEN + payload.len())
 }
 
+/// The length of the frame whose header is at the start of `bytes`; that of a header when it is none.
+pub(super) fn length(id: ArchiveId, bytes: &[u8]) -> usize {
+    let payload = FrameHeader::parse(id, bytes).map_or(0, |header| header.stored_len);
+    usize::try_from(payload).unwrap_or(usize::MAX).saturating_add(FRAME_HEADER_LEN)
+}
+
 /// Whether a frame begins with `bytes`: its header's checksum is right, the payload is not looked at.
 pub(super) fn begins(id: ArchiveId, bytes: &[u8]) -> bool {
     FrameHeader::parse(id, bytes).is_ok()

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::footer::{FOOTER_LEN, FOOTER_MARKER, Footer};
-use super::frame::{self, Content};
+use super::frame::{self, Content, FRAME_HEADER_LEN};
 use super::header::HEADER_LEN;
 use super::map::Bytes;
 use super::parse::Fault;
@@ -77,7 +77,7 @@ impl Archive {
         let fault = |fault: Fault| fault.in_archive(block.offset);
         let start = usize::try_from(block.offset).unwrap_or(usize::MAX);
         let length = block.len().and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
-        let bytes = self.bytes.get(start..start.saturating_add(length)).unwrap_or_default();
+        let bytes = self.bytes.read(start..start.saturating_add(length))?;
         let (info, _) = BlockInfo::parse_header(self.header.id, bytes).map_err(fault)?;
         if info != block.info() {
             let what = "the block is another one than the index says".to_owned();
@@ -100,9 +100,11 @@ impl Archive {
 }
 
 /// Header, catalog and index of the archive in `bytes`, compared with each other and with the footer.
-pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), Error> {
+pub(super) fn read_structure(bytes: &Bytes) -> Result<(Header, Catalog, Index), Error> {
+    bytes.read(0..HEADER_LEN.min(bytes.len()))?;
     let header = Header::parse(bytes)?;
     let id = header.id;
+    bytes.read(bytes.len().saturating_sub(FOOTER_LEN)..bytes.len())?;
     let footer = Footer::parse(bytes, id)?;
     let footer_at = bytes.len() - FOOTER_LEN;
     // The footer has checked that both are at most `footer_at`.
@@ -110,12 +112,18 @@ pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), E
     let (index_at, index_end) =
         (place(footer.index_offset), place(footer.index_offset.saturating_add(footer.index_len)));
     let damaged = |offset: usize, what: String| Error::Damaged { offset: offset as u64, what };
-    let part = |start: usize, end: usize| bytes.get(start..end).unwrap_or_default();
-    if id.checksum(&[part(index_at, index_end)]) != footer.index_crc {
+    let part = |start: usize, end: usize| bytes.read(start..end);
+    // The frame at `start`, which ends before `end` and may be followed by all the rest: no more than the frame is read.
+    let frame = |start: usize, end: usize| -> Result<&[u8], Error> {
+        let header = part(start, end.min(start.saturating_add(FRAME_HEADER_LEN)))?;
+        let length = frame::length(id, header);
+        part(start, end.min(start.saturating_add(length)))
+    };
+    if id.checksum(&[part(index_at, index_end)?]) != footer.index_crc {
         return Err(damaged(index_at, "the checksum of the index does not match the footer's".into()));
     }
     let (index, length): (Index, usize) =
-        frame::decode(id, Content::Index, part(index_at, index_end), index_at as u64)?;
+        frame::decode(id, Content::Index, part(index_at, index_end)?, index_at as u64)?;
     let end = index_at + length;
     if end != index_end {
         return Err(damaged(end, format!("{} bytes too many in the index", index_end - end)));
@@ -126,22 +134,23 @@ pub(super) fn read_structure(bytes: &[u8]) -> Result<(Header, Catalog, Index), E
         return Err(damaged(index_at, "index and footer count differently".into()));
     }
     let (catalog, length): (Catalog, usize) =
-        frame::decode(id, Content::Catalog, part(HEADER_LEN, index_at), HEADER_LEN as u64)?;
+        frame::decode(id, Content::Catalog, frame(HEADER_LEN, index_at)?, HEADER_LEN as u64)?;
     let blocks_at = HEADER_LEN + length;
     catalog.validate().map_err(|error| damaged(HEADER_LEN, error.to_string()))?;
     index
         .validate(&catalog, blocks_at as u64, footer.index_offset)
         .map_err(|what| damaged(index_at, format!("the index contradicts itself: {what}")))?;
     let copy_end = index_end + (blocks_at - HEADER_LEN);
-    if part(HEADER_LEN, blocks_at) != part(index_end, copy_end.min(footer_at)) {
+    if part(HEADER_LEN, blocks_at)? != part(index_end, copy_end.min(footer_at))? {
         return Err(damaged(index_end, "the copy of the catalog is not like the catalog".into()));
     }
     let mut end = copy_end;
     while end < footer_at {
-        if part(end, footer_at).starts_with(&FOOTER_MARKER) {
+        let bytes = frame(end, footer_at)?;
+        if bytes.starts_with(&FOOTER_MARKER) {
             return Err(damaged(end, "a footer in front of the footer".to_owned()));
         }
-        end += frame::skip(id, part(end, footer_at), end as u64)?;
+        end += frame::skip(id, bytes, end as u64)?;
     }
     Ok((header, catalog, index))
 }

@@ -212,7 +212,7 @@ fn scan(
     threads: usize,
     progress: &mut dyn FnMut(u32, u64),
 ) -> Result<Salvaged, Error> {
-    let markers = Markers::find(&bytes);
+    let markers = Markers::find(bytes.read_all()?);
     let Some(structure) = Structure::find(&markers)? else {
         return Err(Error::NothingToSalvage { damage: error.to_string() });
     };
