@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Failed};
-use pgsnap::archive::{Archive, Entry};
+use pgsnap::archive::{Archive, Entry, Lock};
 use pgsnap::selection::{Place, place};
 use support::{Database, Server, TestResult, assert_same, pgsnap, run};
 
@@ -14,6 +14,7 @@ mod support;
 
 fn main() {
     let mut trials = vec![support::trial(18, "every_kind_has_a_fixture", every_kind_has_a_fixture)];
+    trials.push(support::trial(18, "indexes_of_keys_of_large_tables", indexes_of_keys_of_large_tables));
     for fixture in fixtures() {
         let name = fixture.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for major in support::majors_of(&fixture) {
@@ -74,6 +75,34 @@ fn every_kind_has_a_fixture(server: &Server) -> TestResult {
     } else {
         Err(Failed::from(format!("kinds without a fixture: {missing:?}")))
     }
+}
+
+/// They are entries that lock no table for themselves, and the constraints take them over.
+fn indexes_of_keys_of_large_tables(server: &Server) -> TestResult {
+    let source = server.create_database("keys");
+    source.load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/constraint_large.sql"));
+    let directory = tempfile::tempdir()?;
+    let archive = directory.path().join("a.pgsnap");
+    dump(&source, &archive, "2", 0);
+    let archive = Archive::open(&archive)?;
+    let made = |entry: &&Entry| entry.create.iter().any(|statement| statement.contains(" USING INDEX "));
+    let taken: Vec<String> =
+        archive.catalog().entries.iter().filter(made).map(|entry| entry.label()).collect();
+    let keys = ["one one_part_id_key", "one one_pkey", "t C c", "t U's", "t deferred", "t t_pkey"];
+    assert_same(
+        "constraints that take over an index",
+        &keys.map(|key| format!("CONSTRAINT large.{key}")).join("\n"),
+        &taken.join("\n"),
+    );
+    let indexes = archive.catalog().entries.iter().filter(|entry| entry.kind == "INDEX");
+    let shared: Vec<&str> =
+        indexes.filter(|index| index.lock == Lock::Share).map(|index| index.name.as_str()).collect();
+    assert_same(
+        "indexes",
+        "C c\nU's\ndeferred\none_part_id_key\none_pkey\nt_pkey\nother",
+        &shared.join("\n"),
+    );
+    Ok(())
 }
 
 fn round_trip(server: &Server, fixture: &Path) -> TestResult {

@@ -30,6 +30,8 @@ impl ObjectId {
     pub const COMMENT: i32 = -7;
     /// `sub` of an object's security labels.
     pub const LABEL: i32 = -8;
+    /// `sub` of an index that is built before the constraint that takes it over.
+    pub const KEY_INDEX: i32 = -9;
     /// `sub` of a relation's planner statistics.
     pub const STATISTICS: i32 = -10;
     /// `sub` of a type's shell.

@@ -71,8 +71,10 @@ impl Index {
         let is = |at: usize, word: &str| words.get(at).is_some_and(|found| found == word);
         if is(0, "ALTER") && is(1, "TABLE") {
             let constraint = tokens.iter().position(|token| *token == "CONSTRAINT")? + 2;
-            return (is(constraint, "PRIMARY") || is(constraint, "UNIQUE") || is(constraint, "EXCLUDE"))
-                .then_some(Index::Other);
+            let is_key = is(constraint, "PRIMARY") || is(constraint, "UNIQUE");
+            let takes_over =
+                (1..=2).any(|word| is(constraint + word, "USING") && is(constraint + word + 1, "INDEX"));
+            return (is_key && !takes_over || is(constraint, "EXCLUDE")).then_some(Index::Other);
         }
         if !(is(0, "CREATE") && (is(1, "INDEX") || is(2, "INDEX"))) {
             return None;
@@ -189,6 +191,8 @@ mod tests {
         assert_eq!(of("CREATE UNIQUE INDEX i ON t USING btree (a)"), Some(Index::Other));
         assert_eq!(of("ALTER TABLE ONLY t ADD CONSTRAINT \"PRIMARY\" PRIMARY KEY (a)"), Some(Index::Other));
         assert_eq!(of("ALTER TABLE ONLY t ADD CONSTRAINT \"UNIQUE\" FOREIGN KEY (a) REFERENCES u (a)"), None);
+        assert_eq!(of("ALTER TABLE ONLY t ADD CONSTRAINT k PRIMARY KEY USING INDEX k"), None);
+        assert_eq!(of("ALTER TABLE ONLY t ADD CONSTRAINT k UNIQUE USING INDEX k DEFERRABLE"), None);
         assert_eq!(of("CREATE TRIGGER i AFTER INSERT ON t EXECUTE FUNCTION f()"), None);
         assert_eq!(of("COMMENT ON INDEX i IS 'USING hnsw'"), None);
     }
