@@ -11,7 +11,7 @@ use pgsnap::archive::{
 use super::Input;
 use super::forge::{ID, table};
 use definitions::definitions;
-use plan::{Action, Plan, References, Rows, Task, plan};
+use plan::{Action, Plan, References, Rows, Streams, Task, plan};
 use schedule::Schedule;
 
 // The plan is no public name of the library; it needs nothing of it but the archive.
@@ -53,7 +53,7 @@ pub fn holds(input: &[u8]) {
 
 /// Panics unless a plan can be made of all of `catalog`.
 pub fn is_planned(catalog: &Catalog, index: &Index, jobs: usize, verify: bool) {
-    let rows = Rows::InArchive { jobs };
+    let rows = Rows::InArchive(Streams { jobs, skips_wal: jobs.is_multiple_of(3) });
     let memory = |_: &str, _: &Table, rows: &TableIndex| Some(rows.raw_bytes);
     let plan = plan(catalog, index, rows, verify, &References::new(), &memory, |_| true);
     every_entry_once(catalog, index, &plan);

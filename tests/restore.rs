@@ -15,6 +15,7 @@ fn main() {
     for (name, test) in [
         ("an_index_gets_the_memory_that_it_needs", needed_memory as fn(&Server) -> TestResult),
         ("a_graph_that_does_not_fit_is_told", graph_too_large),
+        ("counted", counted),
         ("clean", clean),
         ("clean_of_what_is_missing", clean_of_what_is_missing),
         ("clean_of_a_part", clean_of_a_part),
@@ -69,6 +70,25 @@ fn needed_memory(server: &Server) -> TestResult {
             "t"
         );
     }
+    // A server that has no more is not asked for more.
+    let target = server.create_database("restore");
+    target.psql(&format!("ALTER DATABASE {} SET effective_cache_size = '8MB'", target.name));
+    let said = restore(&target, &archive, &["--memory", "2MB"]).expect_code(1).stderr;
+    assert!(said.contains("INDEX public.lists was given 8 MB; --memory gives"), "{said}");
+    Ok(())
+}
+
+fn counted(server: &Server) -> TestResult {
+    let (_source, _directory, archive) = some(server);
+    let target = server.create_database("restore");
+    let said = restore(&target, &archive, &["--progress", "json", "-j", "3"]).expect_code(0).stderr;
+    let is_last = |line: &&str| line.contains("\"type\":\"counted\"") && line.contains("\"tables\":3");
+    let last = said.lines().rfind(is_last).ok_or("no count")?;
+    let last: serde_json::Value = serde_json::from_str(last)?;
+    // Two tables and the contents of large objects; keys, an index, a foreign key, a trigger.
+    assert_eq!((&last["tables_of"], &last["rows"]), (&3.into(), &201.into()));
+    assert_eq!(last["objects"], last["objects_of"]);
+    assert!(last["objects"].as_u64() >= Some(5), "{last}");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plan::Action;
+use super::plan::{Action, Streams};
 use super::{Error, Shared};
 use crate::archive::ArchiveId;
 use crate::pg::{Session, column};
@@ -21,8 +21,8 @@ pub struct Begun {
     pub pgsnap: String,
     /// When it began, as the server writes it.
     pub at: String,
-    /// Its number of workers: it decides which blocks are loaded together.
-    pub jobs: usize,
+    /// They decide which blocks are loaded together.
+    pub streams: Streams,
     /// Whether it came from a file; what came through a pipe cannot be read again.
     pub from_file: bool,
     /// A digest of the statements that it runs: they depend on its options.
@@ -35,12 +35,12 @@ pub struct Begun {
 
 impl Begun {
     /// The note of a restore that is about to begin, of which it is not yet known what it restores.
-    pub fn new(archive: &ArchiveId, jobs: usize, from_file: bool) -> Self {
+    pub fn new(archive: &ArchiveId, streams: Streams, from_file: bool) -> Self {
         Begun {
             archive: archive.to_string(),
             pgsnap: env!("CARGO_PKG_VERSION").to_owned(),
             at: String::new(),
-            jobs,
+            streams,
             from_file,
             statements: String::new(),
             entries: BTreeSet::new(),
@@ -67,7 +67,7 @@ impl Begun {
             return Ok(None);
         }
         let sql = format!(
-            "SELECT archive, pgsnap, begun::pg_catalog.text AS at, jobs, from_file, statements, entries FROM {SCHEMA}.restore"
+            "SELECT archive, pgsnap, begun::pg_catalog.text AS at, jobs, skips_wal, from_file, statements, entries FROM {SCHEMA}.restore"
         );
         let rows = session.ask(what, &sql).await?;
         let Some(row) = rows.first() else { return Ok(None) };
@@ -77,7 +77,10 @@ impl Begun {
             archive: column(row, "archive")?,
             pgsnap: column(row, "pgsnap")?,
             at: column(row, "at")?,
-            jobs: usize::try_from(jobs).unwrap_or(1).max(1),
+            streams: Streams {
+                jobs: usize::try_from(jobs).unwrap_or(1).max(1),
+                skips_wal: column(row, "skips_wal")?,
+            },
             from_file: column(row, "from_file")?,
             statements: column(row, "statements")?,
             entries: entries.into_iter().map(i32::cast_unsigned).collect(),
@@ -136,7 +139,15 @@ impl Begun {
 
     /// The statements that write the note, in which no task is done yet.
     pub fn statements(&self) -> Vec<String> {
-        let Begun { archive, pgsnap, jobs, from_file, statements, entries, .. } = self;
+        let Begun {
+            archive,
+            pgsnap,
+            streams: Streams { jobs, skips_wal },
+            from_file,
+            statements,
+            entries,
+            ..
+        } = self;
         let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
         vec![
             format!("CREATE SCHEMA {SCHEMA}"),
@@ -145,14 +156,14 @@ impl Begun {
             ),
             format!(
                 "CREATE TABLE {SCHEMA}.restore (archive pg_catalog.text NOT NULL, pgsnap pg_catalog.text NOT NULL, \
-                 begun pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), jobs pg_catalog.int4 NOT NULL, \
+                 begun pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(), jobs pg_catalog.int4 NOT NULL, skips_wal pg_catalog.bool NOT NULL, \
                  from_file pg_catalog.bool NOT NULL, statements pg_catalog.text NOT NULL, entries pg_catalog.int4[] NOT NULL)"
             ),
             // Nothing is done twice, whoever else is at work.
             format!("CREATE TABLE {SCHEMA}.done (task pg_catalog.text PRIMARY KEY)"),
             format!(
-                "INSERT INTO {SCHEMA}.restore (archive, pgsnap, jobs, from_file, statements, entries) \
-                 VALUES ({}, {}, {jobs}, {from_file}, {}, '{{{}}}')",
+                "INSERT INTO {SCHEMA}.restore (archive, pgsnap, jobs, skips_wal, from_file, statements, entries) \
+                 VALUES ({}, {}, {jobs}, {skips_wal}, {from_file}, {}, '{{{}}}')",
                 sql::literal(archive),
                 sql::literal(pgsnap),
                 sql::literal(statements),

@@ -20,6 +20,7 @@ mod preflight;
 mod privileges;
 mod schedule;
 mod statements;
+mod tally;
 mod target;
 mod watch;
 mod workers;
@@ -38,7 +39,7 @@ pub use outline::{Outline, Phase, outline};
 
 use crate::archive::{Archive, Catalog, Entry, Index, SequentialReader, Table, TableIndex};
 use crate::pg::{self, CancelHandle, ConnectConfig, Purpose, Session};
-use crate::progress::{Event, Monitor};
+use crate::progress::{Counts, Event, Monitor};
 use crate::selection::{Choice, map_roles, references};
 use crate::sql;
 use crate::verify;
@@ -47,7 +48,7 @@ use left_out::AllLeftOut;
 use marker::Begun;
 use memory::Budget;
 use pipe::Pipe;
-use plan::{Action, Plan, References, Rows};
+use plan::{Action, Plan, References, Rows, Streams};
 use watch::Running;
 use workers::Data;
 
@@ -112,6 +113,8 @@ struct Shared {
     outside: Vec<usize>,
     options: RestoreOptions,
     monitor: Arc<dyn Monitor>,
+    /// How tables are loaded when the note does not say it.
+    streams: Streams,
     /// What the target's note says of this restore, if it keeps one.
     begun: Option<Begun>,
     /// Whether another restore has begun it.
@@ -123,6 +126,8 @@ struct Shared {
     slowest: Mutex<Vec<(String, Duration)>>,
     /// The tasks under way, by their places in the graph.
     running: Mutex<BTreeMap<usize, Running>>,
+    /// What is done of the graph.
+    counts: Mutex<Counts>,
 }
 
 /// Ends the statements of all sessions.
@@ -426,7 +431,8 @@ async fn check(
         None => None,
     };
     let from_file = matches!(source, Source::File(_));
-    let mut begins = Begun::new(&archive, options.jobs, from_file);
+    let streams = Streams { jobs: options.jobs, skips_wal: workers::skips_wal(&session).await? };
+    let mut begins = Begun::new(&archive, streams, from_file);
     let resumes = options.resume && left.is_some();
     if let Some(left) = &left {
         match (options.resume, options.clean) {
@@ -452,12 +458,14 @@ async fn check(
         outside,
         options: options.clone(),
         monitor,
+        streams,
         begun: None,
         resumes,
         to_note: Mutex::default(),
         left_out: Mutex::default(),
         slowest: Mutex::default(),
         running: Mutex::default(),
+        counts: Mutex::default(),
     };
     begins.statements = shared.statements(match &source {
         Source::File(archive) => archive.index().tables.iter().map(|table| table.blocks.len()).sum(),
@@ -541,7 +549,7 @@ async fn restore(
     shared.step("restoring privileges");
     statements::in_order(shared, session, &plan.acls).await?;
     shared.step("refreshing materialized views");
-    set_as_in_source(shared, session).await?;
+    statements::set_as_in_source(shared, session).await?;
     // Each may take long: none is sent before the one ahead of it has ended well.
     for place in &plan.last {
         let started = Instant::now();
@@ -555,8 +563,8 @@ async fn restore(
 /// The plan for what comes behind the definitions.
 fn prepare(shared: &Shared, index: &Index, from_file: bool, budget: &Budget) -> Plan {
     // A restore that goes on loads the same blocks together as the one that began.
-    let jobs = shared.begun.as_ref().map_or(shared.options.jobs, |begun| begun.jobs);
-    let rows = if from_file { Rows::InArchive { jobs } } else { Rows::Loaded };
+    let streams = shared.begun.as_ref().map_or(shared.streams, |begun| begun.streams);
+    let rows = if from_file { Rows::InArchive(streams) } else { Rows::Loaded };
     let existing = plan::loads_into_existing(&shared.catalog, &|place| shared.choice.contains(place));
     let references = if existing { references(&shared.catalog, |_| true) } else { References::new() };
     let memory = |statement: &str, table: &Table, rows: &TableIndex| budget.share(statement, table, rows);
@@ -567,31 +575,4 @@ fn prepare(shared: &Shared, index: &Index, from_file: bool, budget: &Budget) -> 
 /// The session for what runs in order. There is one for each job, and a job at least.
 fn first(sessions: &[Session]) -> Result<&Session, Error> {
     sessions.first().ok_or(Error::Panicked("every worker"))
-}
-
-/// Gives the session the settings that the values of materialized views depend on (`made::date` on TimeZone) as the source had
-/// them. What this server does not know stays its own.
-async fn set_as_in_source(shared: &Shared, session: &Session) -> Result<(), Error> {
-    const OF_SOURCE: [&str; 4] = ["TimeZone", "DateStyle", "IntervalStyle", "default_text_search_config"];
-    session.batch("RESET extra_float_digits; RESET bytea_output; RESET xmlbinary; RESET lc_monetary").await?;
-    let (begin, end) = match shared.begin() {
-        Some(_) => ("BEGIN", "COMMIT"),
-        None => ("SAVEPOINT setting", "RELEASE SAVEPOINT setting"),
-    };
-    let undo = if shared.begin().is_some() { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT setting" };
-    for name in OF_SOURCE {
-        let Some((_, value)) = shared.catalog.source.settings.iter().find(|(set, _)| set == name) else {
-            continue;
-        };
-        session.batch(begin).await?;
-        match session.execute(&format!("SET {name} = {}", sql::literal(value))).await {
-            Ok(()) => session.batch(end).await?,
-            Err(error) if session.is_closed() => return Err(error.into()),
-            Err(error) => {
-                tracing::warn!("materialized views are refreshed without the source's {name}: {error}");
-                session.batch(&format!("{undo}; RESET {name}")).await?;
-            }
-        }
-    }
-    Ok(())
 }

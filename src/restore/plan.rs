@@ -65,13 +65,20 @@ impl Action {
 /// Where the rows are when the graph begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
-    /// In the archive; so many workers load them.
-    InArchive {
-        /// How many tasks may run at one time.
-        jobs: usize,
-    },
+    /// In the archive.
+    InArchive(Streams),
     /// In their tables.
     Loaded,
+}
+
+/// What decides how many streams load a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Streams {
+    /// How many tasks may run at one time.
+    pub jobs: usize,
+    /// Whether rows need no WAL in a table that the same transaction has emptied (`wal_level = minimal`): a single stream is then
+    /// as fast as two that need it.
+    pub skips_wal: bool,
 }
 
 /// A task of the graph.
@@ -258,11 +265,12 @@ impl Builder<'_> {
         let own: Vec<usize> = relations(self.catalog, entry).collect();
         let is_made = is_made(self.catalog, entry, self.wants);
         let refers_to_itself = self.references.get(&place).is_some_and(|before| before.contains(&place));
-        let parts = self.parts(table, part_bytes, is_made || !refers_to_itself);
         // A table that was there before is not emptied.
-        let is_emptied = is_made && !are_large_objects;
-        let alone = parts.len() == 1 && root.is_none() && condition.is_none();
-        let freeze = alone && is_emptied && index.raw_bytes >= FREEZE_BYTES;
+        let may_be_emptied = is_made && !are_large_objects && root.is_none() && condition.is_none();
+        let skips_wal = matches!(self.rows, Rows::InArchive(Streams { skips_wal: true, .. }));
+        let splittable = (is_made || !refers_to_itself) && !(may_be_emptied && skips_wal);
+        let parts = self.parts(table, part_bytes, splittable);
+        let freeze = parts.len() == 1 && may_be_emptied && index.raw_bytes >= FREEZE_BYTES;
         let mut loads = Vec::new();
         for blocks in parts {
             let weight = index.blocks[blocks.clone()].iter().map(|block| block.raw_len).sum();
@@ -329,7 +337,7 @@ impl Builder<'_> {
 
     /// The block ranges that are loaded by a task each: one for a small table or a single worker.
     fn parts(&self, table: u32, part_bytes: u64, splittable: bool) -> Vec<std::ops::Range<usize>> {
-        let Rows::InArchive { jobs } = self.rows else { return Vec::new() };
+        let Rows::InArchive(Streams { jobs, .. }) = self.rows else { return Vec::new() };
         let index = &self.index.tables[table as usize];
         let blocks = index.blocks.len();
         let wanted = usize::try_from(index.raw_bytes / part_bytes).unwrap_or(usize::MAX).max(1);
@@ -413,6 +421,10 @@ mod tests {
         }
     }
 
+    fn rows(jobs: usize) -> Rows {
+        Rows::InArchive(Streams { jobs, skips_wal: false })
+    }
+
     fn block(raw_len: u64) -> BlockRef {
         BlockRef { table: 0, offset: 0, chunk: 0, sequence: 0, rows: 1, raw_len, stored_len: raw_len }
     }
@@ -446,15 +458,7 @@ mod tests {
     #[test]
     fn post_data_waits_for_the_rows_and_acls_come_last() {
         let (catalog, index) = example(FREEZE_BYTES);
-        let plan = plan(
-            &catalog,
-            &index,
-            Rows::InArchive { jobs: 4 },
-            true,
-            &References::new(),
-            &|_, _, _| Some(1),
-            |_| true,
-        );
+        let plan = plan(&catalog, &index, rows(4), true, &References::new(), &|_, _, _| Some(1), |_| true);
         assert_eq!((plan.acls, plan.last), (vec![4], vec![]));
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
         let load = Action::Load { table: 0, blocks: 0..4, freeze: true };
@@ -476,15 +480,7 @@ mod tests {
     #[test]
     fn a_small_table_is_not_emptied_first() {
         let (catalog, index) = example(FREEZE_BYTES - 4);
-        let plan = plan(
-            &catalog,
-            &index,
-            Rows::InArchive { jobs: 4 },
-            false,
-            &References::new(),
-            &|_, _, _| Some(1),
-            |_| true,
-        );
+        let plan = plan(&catalog, &index, rows(4), false, &References::new(), &|_, _, _| Some(1), |_| true);
         assert_eq!(plan.tasks[0].action, Action::Load { table: 0, blocks: 0..4, freeze: false });
         assert_eq!(plan.tasks[0].locks, [(0, Lock::Share)]);
     }
@@ -498,15 +494,8 @@ mod tests {
         catalog.entries.truncate(2);
         assert!(catalog.holds_large_objects(&catalog.tables[0]));
         for (jobs, parts) in [(1, 1), (4, 3)] {
-            let plan = plan(
-                &catalog,
-                &index,
-                Rows::InArchive { jobs },
-                true,
-                &References::new(),
-                &|_, _, _| Some(1),
-                |_| true,
-            );
+            let plan =
+                plan(&catalog, &index, rows(jobs), true, &References::new(), &|_, _, _| Some(1), |_| true);
             let (verify, loads) = plan.tasks.split_last().unwrap();
             let freeze = |task: &Task| matches!(task.action, Action::Load { freeze: true, .. });
             assert_eq!((loads.len(), loads.iter().any(freeze)), (parts, false));
@@ -536,11 +525,11 @@ mod tests {
     #[test]
     fn a_large_table_is_loaded_in_parts_that_cover_every_block_once() {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
-        for (jobs, parts) in [(1, 1), (4, 3)] {
+        for (jobs, skips_wal, parts) in [(1, false, 1), (4, false, 3), (4, true, 1)] {
             let plan = plan(
                 &catalog,
                 &index,
-                Rows::InArchive { jobs },
+                Rows::InArchive(Streams { jobs, skips_wal }),
                 false,
                 &References::new(),
                 &|_, _, _| Some(1),
@@ -563,15 +552,7 @@ mod tests {
     fn what_is_not_wanted_is_not_planned_and_not_waited_for() {
         let (catalog, index) = example(100);
         let wanted = |entry: &Entry| entry.table.is_none() && entry.kind != "ACL";
-        let plan = plan(
-            &catalog,
-            &index,
-            Rows::InArchive { jobs: 1 },
-            false,
-            &References::new(),
-            &|_, _, _| Some(1),
-            wanted,
-        );
+        let plan = plan(&catalog, &index, rows(1), false, &References::new(), &|_, _, _| Some(1), wanted);
         assert_eq!(plan.tasks.len(), 2);
         assert!(plan.tasks.iter().all(|task| task.after.is_empty()) && plan.acls.is_empty());
     }

@@ -216,3 +216,30 @@ pub fn owner(shared: &Shared, entry: &Entry) -> Option<String> {
         _ => None,
     }
 }
+
+/// Gives the session the settings that the values of materialized views depend on (`made::date` on TimeZone) as the source had
+/// them. What this server does not know stays its own.
+pub async fn set_as_in_source(shared: &Shared, session: &Session) -> Result<(), Error> {
+    const OF_SOURCE: [&str; 4] = ["TimeZone", "DateStyle", "IntervalStyle", "default_text_search_config"];
+    session.batch("RESET extra_float_digits; RESET bytea_output; RESET xmlbinary; RESET lc_monetary").await?;
+    let (begin, end) = match shared.begin() {
+        Some(_) => ("BEGIN", "COMMIT"),
+        None => ("SAVEPOINT setting", "RELEASE SAVEPOINT setting"),
+    };
+    let undo = if shared.begin().is_some() { "ROLLBACK" } else { "ROLLBACK TO SAVEPOINT setting" };
+    for name in OF_SOURCE {
+        let Some((_, value)) = shared.catalog.source.settings.iter().find(|(set, _)| set == name) else {
+            continue;
+        };
+        session.batch(begin).await?;
+        match session.execute(&format!("SET {name} = {}", sql::literal(value))).await {
+            Ok(()) => session.batch(end).await?,
+            Err(error) if session.is_closed() => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!("materialized views are refreshed without the source's {name}: {error}");
+                session.batch(&format!("{undo}; RESET {name}")).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -34,7 +34,12 @@ pub async fn watch(shared: &Shared, server: &Server, database: Option<&str>) -> 
             None => None,
         };
         let progress = progress.map(|progress| format!(": {progress}")).unwrap_or_default();
-        let text = format!("{}, for {} s{progress}", longest.label, longest.since.elapsed().as_secs());
+        let counts = *locked(&shared.counts);
+        let text = format!(
+            "{counts} done; {}, for {} s{progress}",
+            longest.label,
+            longest.since.elapsed().as_secs()
+        );
         shared.monitor.report(Event::Working(text));
     }
 }

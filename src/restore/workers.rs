@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use super::memory::Budget;
 use super::plan::{Action, Task};
 use super::schedule::Schedule;
+use super::tally::Tally;
 use super::watch::Running;
 use super::{Error, RestoreOptions, Shared, load, locked, marker, statements};
 use crate::archive::{Archive, Index};
@@ -19,6 +20,8 @@ const LEAST_KILOBYTES: u64 = 1 << 10;
 const MOST_KILOBYTES: u64 = i32::MAX as u64;
 /// pgvector's notice of an HNSW graph (0.5 to 0.8; it has no translations).
 const GRAPH_TOO_LARGE: &str = "no longer fits into maintenance_work_mem";
+/// program_limit_exceeded: pgvector's refusal to build lists in less memory than they need.
+const TOO_LITTLE_MEMORY: &str = "54000";
 /// disk_full, out_of_memory: parallel workers share memory that the system has to have at once; /dev/shm of a container has 64 MB.
 const NO_ROOM: [&str; 2] = ["53100", "53200"];
 
@@ -44,7 +47,14 @@ pub async fn run(
     tasks: Vec<Task>,
     memory: u64,
 ) -> Result<Vec<Session>, Error> {
+    let mut tally = Tally::new(&tasks, data.index.as_deref());
     let mut schedule = Schedule::new(tasks, memory);
+    let mut finish = |schedule: &mut Schedule, place: usize| {
+        schedule.finish(place);
+        let counts = tally.finish(place);
+        *locked(&shared.counts) = counts;
+        shared.monitor.report(Event::Counted(counts));
+    };
     let mut running = JoinSet::new();
     // Of tasks in one transaction none can be left out.
     let most = if shared.may_leave_out() { 1 } else { TOGETHER };
@@ -58,7 +68,7 @@ pub async fn run(
             started.retain(|(place, task)| {
                 let is_done = pass_over(shared, data, task);
                 if is_done {
-                    schedule.finish(*place);
+                    finish(&mut schedule, *place);
                 }
                 !is_done
             });
@@ -80,7 +90,7 @@ pub async fn run(
         if let Some(Running { label, since, .. }) = first {
             shared.took(label, since.elapsed());
         }
-        places.into_iter().for_each(|place| schedule.finish(place));
+        places.into_iter().for_each(|place| finish(&mut schedule, place));
         idle.push(session);
     }
     Ok(idle)
@@ -152,6 +162,13 @@ async fn verify(shared: &Shared, index: &Index, session: &mut Session, task: &Ac
     Ok(())
 }
 
+/// See [`Streams`](super::plan::Streams).
+pub async fn skips_wal(session: &Session) -> Result<bool, Error> {
+    let sql = "SELECT pg_catalog.current_setting('wal_level') = 'minimal' AS skips";
+    let rows = session.ask("asking what the server writes to its WAL", sql).await?;
+    Ok(rows.first().map_or(Ok(false), |row| pg::column(row, "skips"))?)
+}
+
 /// The memory for builds of indexes on this server.
 pub async fn budget(session: &Session, options: &RestoreOptions) -> Result<Budget, Error> {
     let sql = "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) AS own,
@@ -182,7 +199,18 @@ async fn build(shared: &Shared, session: &Session, place: usize, memory: u64) ->
             statements::execute(shared, session, &[place]).await?;
             session.batch("RESET max_parallel_maintenance_workers").await?;
         }
-        built => built?,
+        built => {
+            if let Err(Error::Statement { source, .. }) = &built
+                && source.sqlstate() == Some(TOO_LITTLE_MEMORY)
+            {
+                shared.monitor.report(Event::Warning(format!(
+                    "{} was given {} MB; --memory gives the builds of indexes more",
+                    shared.catalog.entries[place].label(),
+                    kilobytes >> 10
+                )));
+            }
+            built?;
+        }
     }
     session.batch("SET client_min_messages = 'warning'").await?;
     if let Some(notice) = session.take_notices().into_iter().find(|notice| notice.contains(GRAPH_TOO_LARGE)) {

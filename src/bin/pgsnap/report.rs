@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pgsnap::progress::{Event, Monitor};
+use pgsnap::progress::{Counts, Event, Monitor};
 use pgsnap::{Class, Error};
 use serde_json::json;
 use tracing::Subscriber;
@@ -84,7 +84,7 @@ impl Monitor for Reporter {
             Event::Step(step) => tracing::info!(target: TOLD, "{}", text::name(step)),
             Event::Working(what) => tracing::info!(target: TOLD, "{}", text::name(what)),
             Event::Warning(what) => tracing::warn!(target: TOLD, "{}", text::name(what)),
-            Event::Total(_) | Event::Advanced(_) | Event::Done(_) => {}
+            Event::Total(_) | Event::Advanced(_) | Event::Counted(_) | Event::Done(_) => {}
         }
         if let Style::Json = self.style {
             return tell(&as_json(&event).to_string());
@@ -93,8 +93,10 @@ impl Monitor for Reporter {
             (Event::Step(step), Style::Bar(bar)) => {
                 bar.set_length(0);
                 bar.set_position(0);
+                bar.set_prefix("");
                 bar.set_message(step);
             }
+            (Event::Counted(counts), Style::Bar(bar)) => bar.set_prefix(format!("{counts} ")),
             (Event::Working(what), Style::Bar(bar)) => bar.set_message(text::name(&what)),
             (Event::Working(what), Style::Plain) if !self.quiet => {
                 self.line(&format!("pgsnap: {}", text::name(&what)));
@@ -111,7 +113,8 @@ impl Monitor for Reporter {
 
 fn bar() -> ProgressBar {
     // The estimate can be too small: tables grow while they are dumped. The bar then stays full.
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    let style =
+        ProgressStyle::with_template("{msg} {prefix}{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -123,6 +126,10 @@ fn as_json(event: &Event) -> serde_json::Value {
         Event::Step(step) => json!({"type": "step", "step": step}),
         Event::Total(bytes) => json!({"type": "total", "bytes": bytes}),
         Event::Advanced(bytes) => json!({"type": "advanced", "bytes": bytes}),
+        Event::Counted(Counts { rows, tables, objects }) => json!({
+            "type": "counted", "rows": rows, "tables": tables.done, "tables_of": tables.of,
+            "objects": objects.done, "objects_of": objects.of,
+        }),
         Event::Working(what) => json!({"type": "working", "what": what}),
         Event::Warning(what) => json!({"type": "warning", "what": what}),
         Event::Done(what) => json!({"type": "done", "what": what}),
