@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 use support::own_server::OwnServer;
-use support::{Database, Holder, Outcome, Server, TestResult, pgsnap, run, wait_until};
+use support::{Database, Holder, Outcome, Server, TestResult, assert_same, pgsnap, run, wait_until};
 use tempfile::TempDir;
 
 mod support;
@@ -739,6 +739,15 @@ fn all_databases(shared: &Server) -> TestResult {
     let root = tempfile::tempdir()?;
     let dir = root.path().join("backups");
     own.server.psql("postgres", "CREATE DATABASE \"a b/c\"");
+    let roles = "SELECT r.rolname, rolconnlimit, s.setconfig, array(SELECT roleid::regrole FROM pg_auth_members WHERE member = r.oid)
+                   FROM pg_roles r LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid
+                  WHERE rolname ~ '^of_no' ORDER BY 1";
+    own.server.psql(
+        "postgres",
+        "CREATE ROLE of_no_database CONNECTION LIMIT 3; CREATE ROLE of_none IN ROLE of_no_database;
+         ALTER ROLE of_none SET work_mem = '7MB'",
+    );
+    let all_roles = own.server.psql("postgres", roles);
     let locked = own.server.create_database("locked");
     locked.psql("CREATE TABLE t (n int)");
     let dump = |options: &[&str]| {
@@ -752,6 +761,13 @@ fn all_databases(shared: &Server) -> TestResult {
     };
     let counts = || [of("postgres"), of("a%20b%2Fc"), of(&locked.name), archives(&dir).len()];
     assert_eq!(counts(), [1, 1, 1, 3]);
+    // Each of the archives brings back what no database needs.
+    own.server.psql("postgres", "DROP ROLE of_no_database, of_none");
+    let target = own.server.create_database("roles");
+    let one = archives(&dir).into_iter().find(|name| name.starts_with("a%20b")).expect("an archive");
+    run(pgsnap().args(["restore", "--roles", "-d", &target.conninfo()]).arg(dir.join(one))).expect_code(0);
+    assert_same("roles", &all_roles, &own.server.psql("postgres", roles));
+    drop(target);
     let holder = Holder::start(&locked, "LOCK TABLE t");
     says(&dump(&["--lock-wait-timeout", "100ms"]).expect_code(6), &["no lock on public.t"]);
     assert_eq!(counts(), [2, 2, 1, 5], "the others are dumped");

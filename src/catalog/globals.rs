@@ -6,6 +6,15 @@ use super::class::{PG_AUTH_MEMBERS, PG_AUTHID, PG_DATABASE, PG_PARAMETER_ACL, PG
 use super::kinds::{MEMBERSHIPS, PARAMETER_ACLS};
 use super::{Draft, Error, ObjectId, Results};
 
+/// What is read of the server's roles.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// All roles, not only those that the database refers to.
+    pub all: bool,
+    /// Their passwords too, as the server keeps them.
+    pub passwords: bool,
+}
+
 /// Whether an object is outside the database: the database itself is, too.
 pub(super) fn is_global(id: ObjectId) -> bool {
     matches!(id.class, PG_AUTHID | PG_AUTH_MEMBERS | PG_DATABASE | PG_TABLESPACE | PG_PARAMETER_ACL)
@@ -14,17 +23,19 @@ pub(super) fn is_global(id: ObjectId) -> bool {
 /// The drafts of globals that nothing in the database refers to. `named` are the roles that its objects name.
 ///
 /// Beside those and the ones that the database itself names, roles are referred to that are members of them and so can do
-/// what they can, and then all that the roles are members of or have such a membership or a right from.
+/// what they can, and then all that the roles are members of or have such a membership or a right from. With `all_roles` every role
+/// is referred to.
 pub(super) fn not_referred_to(
     drafts: &[Draft],
     named: &BTreeSet<String>,
+    all_roles: bool,
     results: &Results,
 ) -> Result<BTreeSet<usize>, Error> {
     let of_database = drafts.iter().filter(|draft| draft.id.class == PG_DATABASE);
     let by_database: BTreeSet<ObjectId> =
         of_database.flat_map(|draft| draft.requires.iter().copied()).collect();
     let is_named = |draft: &&Draft| {
-        draft.kind == "ROLE" && (named.contains(&draft.name) || by_database.contains(&draft.id))
+        draft.kind == "ROLE" && (all_roles || named.contains(&draft.name) || by_database.contains(&draft.id))
     };
     let mut roles: BTreeSet<u32> = drafts.iter().filter(is_named).map(|draft| draft.id.oid).collect();
     let tablespaces: BTreeSet<&str> = drafts.iter().filter_map(|draft| draft.tablespace.as_deref()).collect();
@@ -105,7 +116,8 @@ mod tests {
         };
         let mut results = Results::default();
         results.insert(MEMBERSHIPS, memberships.iter().map(row).collect());
-        let left_out = not_referred_to(&drafts, &[named.to_owned()].into(), &results)?;
+        let all = named == "all";
+        let left_out = not_referred_to(&drafts, &[named.to_owned()].into(), all, &results)?;
         let kept = drafts.iter().enumerate().filter(|(at, _)| !left_out.contains(at));
         Ok(kept.map(|(_, draft)| draft.name.clone()).collect())
     }
@@ -115,6 +127,13 @@ mod tests {
         // 2 is a member of 1, and of 3 by grace of 4; 5 is another member of 3 and has nothing to do with it.
         let memberships = [(1, 2, None), (3, 2, Some(4)), (3, 5, None)];
         assert_eq!(referred_to("r1", &memberships)?, ["r1", "r2", "r3", "r4", "r6", "d", "fast"]);
+        Ok(())
+    }
+
+    #[test]
+    fn all_roles_are_referred_to_when_all_are_wanted() -> Result<(), Error> {
+        let roles = ["r1", "r2", "r3", "r4", "r5", "r6", "r7"];
+        assert_eq!(referred_to("all", &[])?, [&roles[..], &["d", "fast"]].concat());
         Ok(())
     }
 

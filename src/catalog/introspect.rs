@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 
 use super::dependencies::DEPENDENCIES;
 use super::kinds::{KINDS, Kind, Query, passwords_query};
-use super::{Columns, Error, Inventory, Packed, Results, Row, Value};
+use super::{Columns, Error, Inventory, Packed, Results, Roles, Row, Value};
 use super::{inventory, transfer};
 use crate::pg::{Session, column};
 
@@ -36,7 +36,6 @@ const SLOW: [&str; UNDER_WAY + 2] =
 /// `helper` is another session on the same snapshot, which takes a part of the work. `locked` are the relations under
 /// ACCESS SHARE: definitions come from functions that look past the snapshot, so that a
 /// table that is not locked could change under them. With a scope, tables that are not locked come without what belongs to them.
-/// `passwords` says whether those of roles are read.
 ///
 /// # Errors
 ///
@@ -47,7 +46,7 @@ pub async fn introspect(
     helper: &Session,
     locked: &BTreeSet<u32>,
     scope: Option<&Scope<'_>>,
-    passwords: bool,
+    roles: Roles,
 ) -> Result<Inventory, Error> {
     let version = session.version();
     let kinds: Vec<&Kind> =
@@ -57,7 +56,7 @@ pub async fn introspect(
     if kinds.iter().any(|kind| kind.tag == TABLE_DATA) {
         queries.extend(transfer::queries(version));
     }
-    if passwords {
+    if roles.passwords {
         refuse_without_right(session).await?;
         queries.push(passwords_query());
     }
@@ -78,10 +77,10 @@ pub async fn introspect(
         tokio::try_join!(session.give_back_locks(), helper.give_back_locks())?;
     }
     if !kinds.iter().any(|kind| kind.tag == TABLE_DATA) {
-        return inventory::inventory(results, version, locked);
+        return inventory::inventory(results, version, locked, roles);
     }
     // The server looks at several files for each table while this thread puts together what it has said.
-    let assembled = async { inventory::inventory(results, version, locked) };
+    let assembled = async { inventory::inventory(results, version, locked, roles) };
     let (sizes, mut inventory) = tokio::try_join!(measure(session, locked), assembled)?;
     let relations = inventory.objects.iter_mut().filter_map(|object| object.data.as_mut());
     for relation in relations.filter(|relation| relation.large_objects.is_empty()) {

@@ -10,7 +10,7 @@ use super::kinds::{INITIAL_ACLS, KINDS, MEMBERSHIPS, PARAMETER_ACLS, Query, role
 use super::order::{Form, Node, Order, order};
 use super::transfer::TypeCatalog;
 use super::{
-    Draft, Error, Inventory, Lock, Object, ObjectId, Pass, Repair, Results, Section, acl, comments,
+    Draft, Error, Inventory, Lock, Object, ObjectId, Pass, Repair, Results, Roles, Section, acl, comments,
     dependencies, globals, uncovered,
 };
 use crate::pg::Version;
@@ -72,6 +72,7 @@ pub(super) fn inventory(
     mut results: Results,
     version: Version,
     locked: &BTreeSet<u32>,
+    read: Roles,
 ) -> Result<Inventory, Error> {
     let assembled = assemble(&results)?;
     for query in KINDS.iter().flat_map(|kind| (kind.queries)(version)) {
@@ -108,7 +109,7 @@ pub(super) fn inventory(
     let policy_roles = policy_roles(&identities, &results)?;
     roles.extend(policy_roles.iter().cloned());
     let attached = Attached::read(&drafts, &identities, &order, &results, &mut roles)?;
-    let not_referred_to = globals::not_referred_to(&drafts, &roles, &results)?;
+    let not_referred_to = globals::not_referred_to(&drafts, &roles, read.all, &results)?;
     let mut extensions = Vec::new();
     for row in results.rows(EXTENSIONS) {
         let [name, schema, version] = [row.text("extname")?, row.text("nspname")?, row.text("extversion")?];

@@ -20,6 +20,7 @@ mod transfer;
 mod uncovered;
 
 pub use error::Error;
+pub use globals::Roles;
 pub use introspect::{Scope, introspect};
 pub use object::{
     Attribute, Draft, Inventory, Item, LargeObject, Lock, Object, ObjectId, Pass, Piece, Relation, Repair,

@@ -325,9 +325,9 @@ async fn introspect(
     options: &DumpOptions,
 ) -> Result<Inventory, Error> {
     let (leader, locked) = (snapshot.leader(), snapshot.locked());
-    let DumpOptions { selection, role_passwords, .. } = options;
+    let DumpOptions { selection, roles, .. } = options;
     if !selection.is_partial() {
-        return Ok(catalog::introspect(leader, helper, locked, None, *role_passwords).await?);
+        return Ok(catalog::introspect(leader, helper, locked, None, *roles).await?);
     }
     let path = snapshot.search_path();
     let reads_sequence = |schema: &str, name: &str, of_configuration: bool| {
@@ -336,7 +336,7 @@ async fn introspect(
     };
     let reads_kind = |kind: &str| !(selection.options().schema_only && OF_ROWS.contains(&kind));
     let scope = catalog::Scope { reads_kind: &reads_kind, reads_sequence: &reads_sequence };
-    Ok(catalog::introspect(leader, helper, locked, Some(&scope), *role_passwords).await?)
+    Ok(catalog::introspect(leader, helper, locked, Some(&scope), *roles).await?)
 }
 
 /// The definition of a table is only sound under its lock: which tables are wanted has been decided twice.

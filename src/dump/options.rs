@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::catalog::Roles;
 use crate::pg::Moment;
 use crate::selection::Selection;
 
@@ -57,8 +58,8 @@ pub struct DumpOptions {
     pub moment: Moment,
     /// What of the database is dumped.
     pub selection: Selection,
-    /// Whether the passwords of roles, as the server keeps them, go into the archive.
-    pub role_passwords: bool,
+    /// Which roles go into the archive, and whether their passwords do.
+    pub roles: Roles,
 }
 
 impl DumpOptions {

@@ -102,6 +102,9 @@ pub struct Dump {
     /// Wait for a moment that no serializable transaction can make one that never was
     #[arg(long)]
     pub serializable_deferrable: bool,
+    /// Keep all roles of the server, not only those that the database refers to
+    #[arg(long)]
+    pub all_roles: bool,
     /// Keep the passwords of roles, as the server keeps them (hashes), in the archive
     #[arg(long)]
     pub role_passwords: bool,
@@ -120,7 +123,8 @@ pub struct Backups {
     /// Write DIR/DBNAME_YYYY-MM-DDTHHMMSSZ.pgsnap, one run at a time, read it back, and note it in DIR/history.jsonl
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Dump every database of the server that is no template and takes connections; -d names one to connect to first
+    /// Dump every database of the server that is no template and takes connections, with --all-roles; -d names one to connect
+    /// to first
     #[arg(long, conflicts_with_all = ["file", "snapshot"])]
     pub all_databases: bool,
     /// Keep an archive aside as suspect when it has fewer bytes or rows than so many percent of the median of the last five; 0 is

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 
+use pgsnap::catalog::Roles;
 use pgsnap::dump::{self, DumpOptions, DumpSummary};
 use pgsnap::pg::Moment;
 use pgsnap::{Class, Error};
@@ -84,7 +85,8 @@ fn run_one(args: Dump) -> Result<u8, Error> {
             (None, true) => Moment::Serializable,
             (None, false) => Moment::Locked,
         },
-        role_passwords: args.role_passwords,
+        // No database need refer to a role that all of them are to be restored with.
+        roles: Roles { all: args.all_roles || args.backups.all_databases, passwords: args.role_passwords },
     };
     if args.backups.dir.is_some() {
         return backups::dump(config, &args.connection, &options, args.backups, &args.output);
