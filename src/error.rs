@@ -226,8 +226,8 @@ fn server_class(error: &pg::Error) -> Class {
             Class::Snapshot
         }
         pg::Error::Server { .. } | pg::Error::Protocol { .. } => match error.sqlstate() {
-            // disk_full
-            Some("53100") => Class::Storage,
+            // disk_full, io_error
+            Some("53100" | "58030") => Class::Storage,
             // insufficient_privilege, feature_not_supported
             Some("42501" | "0A000") => Class::Refused,
             // serialization_failure (on a standby, a conflict with recovery), lock_not_available

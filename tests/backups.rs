@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 use support::own_server::OwnServer;
-use support::{Database, Holder, Outcome, Server, TestResult, assert_same, pgsnap, run, wait_until};
+use support::{
+    Database, Holder, Outcome, Server, TestResult, assert_same, can_mount, in_namespace, pgsnap, run,
+    wait_until,
+};
 use tempfile::TempDir;
 
 mod support;
@@ -50,6 +53,10 @@ fn main() {
     for (name, test) in on_some {
         trials.extend(support::trials_on(&[18], name, test));
     }
+    let mounts = can_mount();
+    let on_disks = support::trials_on(&[18], "full_and_read_only", full_and_read_only);
+    trials
+        .extend(on_disks.into_iter().map(|trial| if mounts { trial } else { trial.with_ignored_flag(true) }));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
@@ -538,6 +545,66 @@ fn the_disk_refuses(server: &Server) -> TestResult {
     let outcome = run(command.arg(place.dir()));
     expect_refused(&place, outcome, &before, "File too large");
     place.dump(&["-q"]).expect_code(0);
+    Ok(())
+}
+
+/// Nearly full, full, and read-only: the exit code says it, and what is there still is; with room again all goes on.
+fn full_and_read_only(server: &Server) -> TestResult {
+    let place = Place::new(server);
+    let out = place.root.path().join("out");
+    fs::create_dir(place.dir())?;
+    fs::create_dir(&out)?;
+    let script = format!(
+        "set -e; mount -t tmpfs -o size=1m,mode=700 none {dir}
+         dump() {{
+             code=0
+             {BIN} dump -q -d '{database}' --dir {dir} --metrics-file {out}/$1.prom --log-file {out}/$1.log 2>{out}/$1.said || code=$?
+             echo $code >{out}/$1.code
+             cat {dir}/history.jsonl >{out}/$1.history
+             ls {dir}/*.pgsnap | wc -l >{out}/$1.archives
+         }}
+         dump first
+         size=$(stat -c %s {dir}/*.pgsnap)
+         fill() {{
+             rm -f {dir}/filler
+             head -c $(($(df --output=avail -B1 {dir} | tail -1) - $1)) /dev/zero >{dir}/filler || true
+         }}
+         fill $((size * 95 / 100)); dump narrow
+         fill $((size / 4)); dump full
+         rm {dir}/filler; dump again
+         mount -o remount,ro {dir}; dump fixed",
+        dir = place.dir().display(),
+        database = place.source.conninfo(),
+        out = out.display(),
+    );
+    run(&mut in_namespace(&script)).expect_code(0);
+    let file = |name: &str| fs::read_to_string(out.join(name)).unwrap_or_default();
+    for (name, code, archives, says) in [
+        ("first", 0, 1, ""),
+        ("narrow", 7, 1, "No space left on device"),
+        ("full", 7, 1, "bytes left, and the last archive of the database has"),
+        ("again", 0, 2, ""),
+        ("fixed", 7, 2, "Read-only file system"),
+    ] {
+        let found = [file(&format!("{name}.code")), file(&format!("{name}.archives"))];
+        assert_eq!(
+            found.map(|number| number.trim().to_owned()),
+            [code.to_string(), archives.to_string()],
+            "{name}"
+        );
+        assert!(file(&format!("{name}.said")).contains(says), "{name}: {}", file(&format!("{name}.said")));
+        let log = file(&format!("{name}.log"));
+        assert!(code == 0 || log.contains(&format!("ERROR exit code {code}: ")), "{name}: {log}");
+        // On a read-only disk nothing can be noted.
+        if name != "fixed" {
+            let history = file(&format!("{name}.history"));
+            let last: Value = serde_json::from_str(history.lines().last().unwrap_or_default())?;
+            assert_eq!(last["exit_code"], code, "{name}: {history}");
+            let metrics = file(&format!("{name}.prom"));
+            assert!(metrics.contains(&format!("}} {code}\n")), "{name}: {metrics}");
+            assert!(metrics.contains("pgsnap_last_success_timestamp_seconds{"), "{name}: {metrics}");
+        }
+    }
     Ok(())
 }
 

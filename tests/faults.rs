@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
 use support::own_server::OwnServer;
-use support::{Database, Holder, Server, TestResult, pgsnap, run, wait_until};
+use support::{Database, Holder, Server, TestResult, can_mount, in_namespace, pgsnap, run, wait_until};
 
 mod support;
 
@@ -306,6 +306,14 @@ fn failed_statement(server: &Server) -> TestResult {
             "drop it before restoring again",
         ],
     );
+    // Into a database with other things nobody is told to drop that.
+    let target = server.create_database("target");
+    target.psql("CREATE TABLE mine AS SELECT 1 AS n");
+    let mut command = pgsnap();
+    command.args(["restore", "-n", "public", "-d", &target.conninfo()]);
+    let said = run(command.arg(&archive)).expect_code(1).stderr;
+    expect_words(&said, &["go on with --resume. It may hold other things too: do not drop it"]);
+    assert!(!said.contains("or drop it"), "{said}");
     Ok(())
 }
 
@@ -705,17 +713,6 @@ fn file_size_limit(server: &Server) -> TestResult {
     let outcome = run(command.arg(directory.path().join("a.pgsnap")));
     expect_storage_error(outcome, directory.path(), &["File too large"]);
     Ok(())
-}
-
-/// Whether this user may mount a file system in a namespace of its own.
-fn can_mount() -> bool {
-    run(&mut in_namespace("mount -t tmpfs -o size=64k none /mnt")).code == Some(0)
-}
-
-fn in_namespace(script: &str) -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
-    command
 }
 
 fn disk_full(server: &Server) -> TestResult {

@@ -1,7 +1,7 @@
 //! Whether a new archive is much smaller than those before it. Pure.
 
 /// So many of the newest archives are what a new one is compared with.
-const RECENT: usize = 5;
+pub(super) const RECENT: usize = 5;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

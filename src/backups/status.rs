@@ -8,10 +8,8 @@ use super::directory::{Backup, State};
 use super::history::{self, Record};
 use super::prune::choose;
 use super::retention::SKEW;
+use super::sanity::RECENT;
 use super::{Directory, Error};
-
-/// So many archives before the newest are what its size is compared with.
-const RECENT: usize = 5;
 
 /// The backups of a database.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! What the database holds and is not dumped: said at every dump, so that nobody finds out at the restore.
 
-use super::kinds::{MAY_READ_SUBSCRIPTIONS, Query};
+use super::kinds::{MAY_READ_SUBSCRIPTIONS, MAY_READ_USER_MAPPINGS, Query};
 use super::{Error, Results};
 use crate::pg::Version;
 
@@ -13,6 +13,15 @@ pub(super) fn query() -> Query {
         SELECT 'subscription ' || s.subname || ', which only superusers may read' AS line
         FROM pg_catalog.pg_subscription s
         WHERE NOT {MAY_READ_SUBSCRIPTIONS} AND s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+        UNION ALL
+        SELECT 'options of the user mapping for ' || m.usename || ' on server ' || m.srvname
+               || ', which this role may not see, if there are any'
+        FROM pg_catalog.pg_user_mappings m JOIN pg_catalog.pg_foreign_server s ON s.oid = m.srvid
+        WHERE NOT {MAY_READ_USER_MAPPINGS}
+              AND NOT CASE WHEN m.umuser = 0 THEN pg_catalog.pg_has_role(s.srvowner, 'USAGE')
+                           ELSE m.usename = current_user
+                                AND (pg_catalog.pg_has_role(s.srvowner, 'USAGE')
+                                     OR pg_catalog.has_server_privilege(s.oid, 'USAGE')) END
         UNION ALL
         SELECT 'rule \"_RETURN\" on ' || w.ev_class::pg_catalog.regclass
                || ', which no server creates under that name: ALTER RULE ... RENAME gives it another one'

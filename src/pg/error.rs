@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// The server does not let this user in, or could not prove that it knows the password itself.
     #[error(
-        "{target} refuses the login: {cause}\n  check the user, the password and the server's pg_hba.conf"
+        "{target} refuses the login: {cause}\n  check the user, the password and the server's pg_hba.conf, and that the role may CONNECT to the database"
     )]
     Auth {
         /// Which server.
@@ -67,7 +67,7 @@ pub enum Error {
     },
     /// The server's connection slots are used up (53300).
     #[error(
-        "{target} has no free connection: {server}\n  use fewer jobs, or raise max_connections or the role's CONNECTION LIMIT"
+        "{target} has no free connection: {server}\n  use fewer jobs, or raise max_connections or the CONNECTION LIMIT of the role or the database"
     )]
     TooManyConnections {
         /// Which server.
@@ -125,7 +125,7 @@ pub enum Error {
     },
     /// The role may not read everything that is to be read (42501).
     #[error(
-        "no permission to read {relations}\n  GRANT SELECT on the tables and USAGE on their schemas, or connect as a role that may read them (pg_read_all_data)"
+        "no permission to read {relations}\n  GRANT SELECT on the tables and USAGE on their schemas, or connect as a role that may read them (pg_read_all_data, from PostgreSQL 14 on)"
     )]
     Denied {
         /// The tables.

@@ -4,8 +4,19 @@ use crate::archive::check::Damage;
 use crate::{archive, pg, selection, verify};
 
 /// What to do about a part of an archive.
-const GO_ON: &str = "repair the cause and go on with --resume, or drop it before restoring again";
-const BEGIN_AGAIN: &str = "drop it before restoring again";
+fn advice(goes_on: bool, holds_others: bool) -> &'static str {
+    match (goes_on, holds_others) {
+        (true, false) => "repair the cause and go on with --resume, or drop it before restoring again",
+        (false, false) => "drop it before restoring again",
+        (true, true) => {
+            "repair the cause and go on with --resume. It may hold other things too: do not drop it"
+        }
+        (false, true) => {
+            "what was made or loaded must go before it is restored again. It may hold other things too: do not drop it"
+        }
+    }
+}
+
 const ROLLED_BACK: &str = "everything is rolled back: the target is as it was";
 
 /// An error of a restore.
@@ -63,7 +74,8 @@ pub enum Error {
     Running,
     /// What an unfinished restore has left is not for this one to go on with.
     #[error(
-        "cannot go on with the restore that was begun at {at}: {reason}. Nothing was changed; drop the database and begin again"
+        "cannot go on with the restore that was begun at {at}: {reason}. Nothing was changed; what that restore has \
+         made must be gone before another one begins"
     )]
     CannotResume {
         /// When it was begun.
@@ -72,7 +84,7 @@ pub enum Error {
         reason: String,
     },
     /// Something failed after the first change.
-    #[error("{cause}\n  {place} holds a part of the archive: {}", if *goes_on { GO_ON } else { BEGIN_AGAIN })]
+    #[error("{cause}\n  {place} holds a part of the archive: {}", advice(*goes_on, *holds_others))]
     Unfinished {
         /// What failed.
         cause: Box<Error>,
@@ -80,6 +92,8 @@ pub enum Error {
         place: String,
         /// Whether another restore can go on with it.
         goes_on: bool,
+        /// Whether it may hold what is not of the archive.
+        holds_others: bool,
     },
     /// Something failed in the first transaction in the database.
     #[error("{cause}\n  nothing was changed")]
@@ -119,13 +133,16 @@ pub enum Error {
     },
     /// An archive that came through a pipe could not be loaded.
     #[error(
-        "{cause}\n  no rows were loaded; {place} holds the definitions of the archive, drop it before restoring again"
+        "{cause}\n  no rows were loaded; {place} holds the definitions of the archive: {}",
+        advice(false, *holds_others)
     )]
     NothingLoaded {
         /// What failed.
         cause: Box<Error>,
         /// What holds the definitions.
         place: String,
+        /// Whether it may hold what is not of the archive.
+        holds_others: bool,
     },
     /// Somebody asked it to stop while the database was being made.
     #[error(

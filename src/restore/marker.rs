@@ -110,7 +110,10 @@ impl Begun {
         if self.statements == left.statements {
             return Ok(());
         }
-        Err(Error::CannotResume { at: left.at.clone(), reason: "it was begun with other options".to_owned() })
+        Err(Error::CannotResume {
+            at: left.at.clone(),
+            reason: "it was begun with other options: repeat those".to_owned(),
+        })
     }
 
     /// The error of a restore that begins with this note where another one has left a part.

@@ -371,8 +371,15 @@ fn unfinished(shared: &Shared, made: &Made, error: Error) -> Error {
         let is_lost = matches!(*cause, Error::Server(pg::Error::Lost { .. }));
         return Error::RolledBack { cause, roles: made.roles, is_lost };
     }
-    let goes_on = shared.begun.as_ref().is_some_and(|begun| begun.from_file);
-    Error::Unfinished { cause, place: made.place(), goes_on }
+    // What was read back once and is not the same will not be by reading it again.
+    let goes_on = shared.begun.as_ref().is_some_and(|begun| begun.from_file)
+        && !matches!(*cause, Error::Different { .. });
+    Error::Unfinished { cause, place: made.place(), goes_on, holds_others: holds_others(shared, made) }
+}
+
+/// Whether the target may hold what this restore has not made.
+fn holds_others(shared: &Shared, made: &Made) -> bool {
+    made.database.is_none() && (shared.options.selection.is_partial() || shared.options.clean != Clean::No)
 }
 
 /// What the index says of the tables that are loaded.
@@ -523,8 +530,11 @@ async fn restore(
         Source::Pipe(pipe) => {
             shared.step("loading rows as they arrive");
             let loaded = pipe::load(shared, *pipe, sessions).await;
-            let (index, workers) = loaded
-                .map_err(|error| Error::NothingLoaded { cause: Box::new(error), place: made.place() })?;
+            let (index, workers) = loaded.map_err(|error| Error::NothingLoaded {
+                cause: Box::new(error),
+                place: made.place(),
+                holds_others: holds_others(shared, made),
+            })?;
             if let Some(commit) = shared.commit() {
                 for session in &workers {
                     session.batch(commit).await?;

@@ -205,7 +205,8 @@ async fn database_in_the_way(
     let absent = absent(session, [name].into(), "pg_database", "datname").await?;
     Ok(match (clean, absent.is_empty()) {
         (Clean::No, true) => Some(format!(
-            "database {name} exists: drop or rename it, or restore without --create into a database that is empty"
+            "database {name} exists: drop or rename it, or restore without --create into a database that is empty; if a restore that \
+             was ended has made it, go on with --resume"
         )),
         (Clean::All, false) => Some(format!(
             "database {name} does not exist, and so cannot be dropped: leave out --clean, or add --if-exists"
@@ -252,7 +253,7 @@ async fn missing_tablespaces(
 }
 
 fn missing_tablespace(catalog: &Catalog, name: &str) -> String {
-    let problem = format!("tablespace {name} does not exist: create it");
+    let problem = format!("tablespace {name} does not exist: create it, or restore with --no-tablespaces");
     match catalog.entries.iter().find(|entry| entry.kind == "TABLESPACE" && entry.name == name) {
         Some(entry) => format!("{problem}. At the source: {}", entry.create.join("; ")),
         None => problem,

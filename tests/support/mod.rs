@@ -333,6 +333,18 @@ pub fn run(command: &mut Command) -> Outcome {
     Outcome::of(&what, output)
 }
 
+/// Whether this user may mount a file system in a namespace of its own.
+pub fn can_mount() -> bool {
+    run(&mut in_namespace("mount -t tmpfs -o size=64k none /mnt")).code == Some(0)
+}
+
+/// A script that may mount what nobody else sees.
+pub fn in_namespace(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    command
+}
+
 /// Waits until a query returns `t`; fails after a generous while.
 pub fn wait_until(database: &Database, query: &str) {
     let started = Instant::now();

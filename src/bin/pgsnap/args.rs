@@ -9,6 +9,8 @@ use pgsnap::dump::DumpOptions;
 use pgsnap::selection::{self, Options};
 use pgsnap::{Error, archive, pg};
 
+use crate::examples;
+
 /// Instead of the name of a file: stdin or stdout.
 pub const STANDARD_STREAM: &str = "-";
 
@@ -32,25 +34,34 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Dump one consistent snapshot of a database into an archive file
+    #[command(after_help = examples::DUMP)]
     Dump(Box<Dump>),
     /// Restore an archive into an empty database, or a new one
+    #[command(after_help = examples::RESTORE)]
     Restore(Restore),
     /// Tell whether an archive is intact, and what is in it
+    #[command(after_help = examples::INSPECT)]
     Inspect(Inspect),
     /// Compare the rows of an archive with those of a live database, table by table
+    #[command(after_help = examples::VERIFY)]
     Verify(Verify),
     /// Restore an archive into a scratch database, compare and check that, tell the time it took, and drop it
+    #[command(after_help = examples::DRILL)]
     Drill(Drill),
     /// Tell what backups there are in a directory, and whether they are young enough
+    #[command(after_help = examples::STATUS)]
     Status(Status),
     /// Delete archives that need not be kept any longer
+    #[command(after_help = examples::PRUNE)]
     Prune(Prune),
     /// Print what makes a shell complete commands and options
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page, or write one for each command into a directory
+    #[command(after_help = examples::MAN)]
     Man {
         /// A directory that is there
         #[arg(value_name = "DIR")]

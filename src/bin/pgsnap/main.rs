@@ -5,6 +5,7 @@ mod backups;
 mod config_file;
 mod drill;
 mod dump;
+mod examples;
 mod inspect;
 mod report;
 mod shell;
@@ -113,7 +114,12 @@ fn hint(error: &Error) -> &'static str {
         Error::Restore(restore::Error::Damaged { .. }) => {
             "\n  restore --skip-damaged loads everything else and ends with exit code 4"
         }
-        Error::Archive(archive::Error::NothingToSalvage { .. }) => "",
+        Error::Archive(
+            archive::Error::NothingToSalvage { .. }
+            | archive::Error::NotAFile { .. }
+            | archive::Error::NotAnArchive
+            | archive::Error::TextMode,
+        ) => "",
         Error::Archive(_) if error.class() == Class::Damaged => {
             "\n  inspect (without --quick) says what is left of it, restore --salvage loads that and ends with exit code 4"
         }

@@ -75,6 +75,7 @@ pub(super) use parameter_acl::PARAMETER_ACLS;
 pub(super) use role::passwords_query;
 pub(super) use role_membership::MEMBERSHIPS;
 pub(super) use subscription::MAY_READ as MAY_READ_SUBSCRIPTIONS;
+pub(super) use user_mapping::MAY_READ as MAY_READ_USER_MAPPINGS;
 
 use super::{Draft, Error, Results};
 use crate::pg::Version;
