@@ -342,12 +342,13 @@ impl Selection {
             || names_of("SCHEMA").chain(catalog.entries.iter().filter_map(|entry| entry.schema.as_deref()));
         for pattern in &self.schemas {
             if !schemas().any(|name| pattern.matches_name(name)) {
-                misses.push(format!("--schema={}", pattern.text));
+                misses.push(format!("--schema={}{}", pattern.text, meant(&pattern.text, schemas())));
             }
         }
         for pattern in &self.extensions {
             if !names_of("EXTENSION").any(|name| pattern.matches_name(name)) {
-                misses.push(format!("--extension={}", pattern.text));
+                let meant = meant(&pattern.text, names_of("EXTENSION"));
+                misses.push(format!("--extension={}{meant}", pattern.text));
             }
         }
         for pattern in &self.tables {
@@ -356,16 +357,31 @@ impl Selection {
                 continue;
             }
             let elsewhere =
-                relations.filter(|one| pattern.is_unqualified() && pattern.matches_name(one.name));
+                relations.clone().filter(|one| pattern.is_unqualified() && pattern.matches_name(one.name));
             let elsewhere: Vec<String> =
                 elsewhere.take(3).map(|relation| sql::qualified(relation.schema, relation.name)).collect();
             let hint = match elsewhere[..] {
-                [] => String::new(),
+                [] => {
+                    let names =
+                        relations.flat_map(|one| [one.name.to_owned(), sql::qualified(one.schema, one.name)]);
+                    let names: Vec<String> = names.collect();
+                    meant(&pattern.text, names.iter().map(String::as_str))
+                }
                 _ => format!(" in the search path ({}); there is {}", path.join(", "), elsewhere.join(", ")),
             };
             misses.push(format!("--table={}{hint}", pattern.text));
         }
         if misses.is_empty() { Ok(()) } else { Err(Error::NoMatch { misses }) }
+    }
+}
+
+/// What somebody may have meant who has typed a name that is not there: the name that is most like it, if one is much like it.
+fn meant<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let distance = |name: &str| strsim::damerau_levenshtein(typed, name);
+    let nearest = names.map(|name| (distance(name), name)).min();
+    match nearest.filter(|(distance, name)| *distance <= name.chars().count().min(8) / 4) {
+        Some((_, name)) => format!("; there is {name}"),
+        None => String::new(),
     }
 }
 

@@ -242,6 +242,12 @@ fn patterns_that_match_nothing_are_named_with_where_the_name_is() {
         "nothing matches --schema=nowhere; nothing matches --extension=postgis; nothing matches --table=parent in the \
          search path (me, app); there is other.parent; nothing matches --table=other.x*"
     );
+    let typed = selection(tables(&["paretn", "othre.parent", "partner"])).choose(&example()).unwrap_err();
+    assert_eq!(
+        typed.to_string(),
+        "nothing matches --table=paretn; there is parent; nothing matches --table=othre.parent; there is other.parent; \
+         nothing matches --table=partner"
+    );
     let other = selection(tables(&["another.app.a"])).choose(&example()).unwrap_err();
     assert_eq!(other.to_string(), "pattern another.app.a is about another database than db");
     assert!(selection(tables(&["db.app.a"])).choose(&example()).is_ok());
