@@ -601,7 +601,11 @@ fn full_and_read_only(server: &Server) -> TestResult {
             let last: Value = serde_json::from_str(history.lines().last().unwrap_or_default())?;
             assert_eq!(last["exit_code"], code, "{name}: {history}");
             let metrics = file(&format!("{name}.prom"));
-            assert!(metrics.contains(&format!("}} {code}\n")), "{name}: {metrics}");
+            assert!(
+                metrics.lines().any(|line| line.starts_with("pgsnap_last_exit_code{")
+                    && line.ends_with(&format!("}} {code}"))),
+                "{name}: {metrics}"
+            );
             assert!(metrics.contains("pgsnap_last_success_timestamp_seconds{"), "{name}: {metrics}");
         }
     }

@@ -19,6 +19,7 @@ fn main() {
         ("clean", clean),
         ("clean_of_what_is_missing", clean_of_what_is_missing),
         ("clean_of_a_part", clean_of_a_part),
+        ("clean_of_keys_of_large_tables", clean_of_keys_of_large_tables),
         ("single_transaction", single_transaction),
         ("on_error_continue", on_error_continue),
         ("role", role),
@@ -166,6 +167,30 @@ fn clean_of_what_is_missing(server: &Server) -> TestResult {
         assert!(said.contains(word) && said.contains("nothing was changed"), "{said}");
         assert_same("what nothing has changed", &before, &target.oracle_dump(&[]));
     }
+    Ok(())
+}
+
+/// Their indexes are entries that the constraints take over.
+fn clean_of_keys_of_large_tables(server: &Server) -> TestResult {
+    let source = server.create_database("restore");
+    source.load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects/constraint_large.sql"));
+    let (_directory, archive) = dump(&source);
+    let expected = source.oracle_dump(&[]);
+    let target = server.create_database("restore");
+    restore(&target, &archive, &[]).expect_code(0);
+    for part in [&["-n", "large"][..], &["--section", "post-data"], &["-t", "large.parts", "-t", "large.one"]]
+    {
+        let options = [part, &["--clean"]].concat();
+        restore(&target, &archive, &options).expect_code(0);
+        assert_same(&format!("after {options:?}"), &expected, &target.oracle_dump(&[]));
+    }
+    // As a restore leaves it that has ended between an index and its constraint.
+    target.psql(
+        "ALTER TABLE large.refers DROP CONSTRAINT refers_id_fkey; ALTER TABLE large.t DROP CONSTRAINT t_pkey",
+    );
+    target.psql("CREATE UNIQUE INDEX t_pkey ON large.t (id) INCLUDE (a) WITH (fillfactor = 77)");
+    restore(&target, &archive, &["--section", "post-data", "--clean", "--if-exists"]).expect_code(0);
+    assert_same("after an end in between", &expected, &target.oracle_dump(&[]));
     Ok(())
 }
 

@@ -212,6 +212,11 @@ fn half_restored(server: &Server) -> TestResult {
             &["other options", "Nothing was changed"],
         );
     }
+    // A part that ends well would make the rest look whole.
+    for options in [&["-t", "big"][..], &["-s"]] {
+        let outcome = restore(&target, &source.archive, &[options, &["--clean", "--if-exists"]].concat());
+        says(outcome.expect_code(9), &["a part of an archive", "of all that it restores"]);
+    }
     let (_other_directory, other) = dump(&source.database);
     says(restore(&target, &other, &["--resume"]).expect_code(9), &["another archive"]);
     says(restore(&target, &other, &[]).expect_code(9), &["another archive"]);

@@ -117,7 +117,8 @@ pub(super) fn skip(id: ArchiveId, bytes: &[u8], offset: u64) -> Result<usize, Er
 
 /// The length of the frame whose header is at the start of `bytes`; that of a header when it is none.
 pub(super) fn length(id: ArchiveId, bytes: &[u8]) -> usize {
-    let payload = FrameHeader::parse(id, bytes).map_or(0, |header| header.stored_len);
+    let payload =
+        FrameHeader::parse(id, bytes).map_or(0, |header| header.stored_len.min(MAX_FRAME_STORED_LEN));
     usize::try_from(payload).unwrap_or(usize::MAX).saturating_add(FRAME_HEADER_LEN)
 }
 

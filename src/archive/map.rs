@@ -41,7 +41,7 @@ impl Bytes {
             _ => None,
         };
         // Older kernels do not know the question.
-        match refused.filter(|error| error.raw_os_error() == Some(BAD_ADDRESS)) {
+        match refused.filter(|error| error.raw_os_error().is_some_and(|code| NOT_THERE.contains(&code))) {
             Some(_) => Err(Error::Read { offset: range.start as u64, source: io::Error::other(NOT_GIVEN) }),
             None => Ok(bytes),
         }
@@ -69,8 +69,8 @@ impl Bytes {
     }
 }
 
-/// EFAULT: looking at the bytes would be answered with SIGBUS (madvise(2)).
-const BAD_ADDRESS: i32 = 14;
+/// EFAULT, EHWPOISON: looking at the bytes would be answered with SIGBUS (madvise(2)).
+const NOT_THERE: [i32; 2] = [14, 133];
 
 const NOT_GIVEN: &str =
     "the disk does not give the bytes there, or somebody has cut the file short meanwhile";

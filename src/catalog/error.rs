@@ -19,7 +19,9 @@ pub enum Error {
         problem: String,
     },
     /// Passwords of roles were asked for, and the connecting role may not read them.
-    #[error("only superusers may read the passwords of roles: connect as one, or leave out --role-passwords")]
+    #[error(
+        "this role may not read the passwords of roles: connect as a superuser, or leave out --role-passwords"
+    )]
     Passwords,
     /// A table came into being, or was found, without the lock that keeps its definition still.
     #[error(

@@ -30,8 +30,6 @@ impl ObjectId {
     pub const COMMENT: i32 = -7;
     /// `sub` of an object's security labels.
     pub const LABEL: i32 = -8;
-    /// `sub` of an index that is built before the constraint that takes it over.
-    pub const KEY_INDEX: i32 = -9;
     /// `sub` of a relation's planner statistics.
     pub const STATISTICS: i32 = -10;
     /// `sub` of a type's shell.
@@ -40,6 +38,8 @@ impl ObjectId {
     pub const PROPERTIES: i32 = -11;
     /// `sub` of what a database gets when it is whole: its connection limit, and that it is a template.
     pub const LAST_PROPERTIES: i32 = -12;
+    /// `sub` of an index that is built before the constraint that takes it over.
+    pub const KEY_INDEX: i32 = -13;
 
     /// The object of that catalog.
     pub const fn new(class: u32, oid: u32) -> Self {

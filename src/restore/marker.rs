@@ -119,9 +119,12 @@ impl Begun {
     /// The error of a restore that begins with this note where another one has left a part.
     pub fn is_in_the_way(&self, left: &Begun) -> Error {
         let advice = match self.differs(left) {
-            None => "go on with it (--resume), or begin again (--clean --if-exists)".to_owned(),
+            None => "go on with it (--resume), or begin again (--clean --if-exists, of all that it restores)"
+                .to_owned(),
             Some(reason) => {
-                format!("this command could not go on with it: {reason}. Drop the database and begin again")
+                format!(
+                    "this command could not go on with it: {reason}. What it has made must be gone before another one begins"
+                )
             }
         };
         Error::HalfRestored { at: left.at.clone(), advice }

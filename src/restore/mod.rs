@@ -379,7 +379,8 @@ fn unfinished(shared: &Shared, made: &Made, error: Error) -> Error {
 
 /// Whether the target may hold what this restore has not made.
 fn holds_others(shared: &Shared, made: &Made) -> bool {
-    made.database.is_none() && (shared.options.selection.is_partial() || shared.options.clean != Clean::No)
+    let may_hold = shared.choice.is_partial() || shared.options.clean != Clean::No || shared.resumes;
+    made.database.is_none() && may_hold
 }
 
 /// What the index says of the tables that are loaded.
@@ -444,7 +445,9 @@ async fn check(
     if let Some(left) = &left {
         match (options.resume, options.clean) {
             (true, _) => begins.goes_on_with(left)?,
-            (false, Clean::All | Clean::IfExists) if begins.archive == left.archive => {}
+            (false, Clean::All | Clean::IfExists)
+                if begins.archive == left.archive
+                    && left.entries.iter().all(|id| choice.contains(*id as usize - 1)) => {}
             (false, _) => return Err(begins.is_in_the_way(left)),
         }
     }

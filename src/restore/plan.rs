@@ -18,6 +18,9 @@ const LARGE_OBJECT_PART_BYTES: u64 = 32 << 20;
 /// longer than the rows do (the default of its `wal_skip_threshold` draws the same line).
 const FREEZE_BYTES: u64 = 2 << 20;
 
+/// So many streams that write WAL are as fast as one that need not (docs/benchmarks.md).
+const WITH_WAL: usize = 2;
+
 /// Kinds of entries that others lock. A kind that is not here is never locked by plan, only by the server.
 const RELATIONS: [&str; 3] = ["TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW"];
 
@@ -267,8 +270,9 @@ impl Builder<'_> {
         let refers_to_itself = self.references.get(&place).is_some_and(|before| before.contains(&place));
         // A table that was there before is not emptied.
         let may_be_emptied = is_made && !are_large_objects && root.is_none() && condition.is_none();
-        let skips_wal = matches!(self.rows, Rows::InArchive(Streams { skips_wal: true, .. }));
-        let splittable = (is_made || !refers_to_itself) && !(may_be_emptied && skips_wal);
+        let prefers_one =
+            matches!(self.rows, Rows::InArchive(Streams { skips_wal: true, jobs }) if jobs <= WITH_WAL);
+        let splittable = (is_made || !refers_to_itself) && !(may_be_emptied && prefers_one);
         let parts = self.parts(table, part_bytes, splittable);
         let freeze = parts.len() == 1 && may_be_emptied && index.raw_bytes >= FREEZE_BYTES;
         let mut loads = Vec::new();
@@ -525,7 +529,7 @@ mod tests {
     #[test]
     fn a_large_table_is_loaded_in_parts_that_cover_every_block_once() {
         let (catalog, index) = example(LOAD_PART_BYTES * 3);
-        for (jobs, skips_wal, parts) in [(1, false, 1), (4, false, 3), (4, true, 1)] {
+        for (jobs, skips_wal, parts) in [(1, false, 1), (2, false, 3), (2, true, 1), (4, true, 3)] {
             let plan = plan(
                 &catalog,
                 &index,

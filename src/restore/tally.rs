@@ -51,6 +51,11 @@ impl Tally {
         tally
     }
 
+    /// What is done.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Takes note that the task at this place has ended, and says what is done now.
     pub fn finish(&mut self, place: usize) -> Counts {
         match self.tasks[place] {

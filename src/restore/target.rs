@@ -95,11 +95,31 @@ impl Target {
         identity(entry).map(|identity| self.0.contains(&identity))
     }
 
-    /// Takes out what is dropped before the chosen entries are restored.
+    /// Takes out what is dropped before the chosen entries are restored, and what goes along with that.
     pub fn forget(&mut self, catalog: &Catalog, choice: &Choice) {
-        let entries = catalog.entries.iter().enumerate();
-        let dropped = entries.filter(|(place, entry)| choice.contains(*place) && !entry.drop.is_empty());
-        for identity in dropped.filter_map(|(_, entry)| identity(entry)) {
+        let entry = |place: usize| &catalog.entries[place];
+        let chosen: Vec<usize> = (0..catalog.entries.len()).filter(|place| choice.contains(*place)).collect();
+        let mut gone: BTreeSet<usize> =
+            chosen.iter().copied().filter(|place| !entry(*place).drop.is_empty()).collect();
+        let mut before = 0;
+        while before < gone.len() {
+            before = gone.len();
+            for place in &chosen {
+                let mut needs = dependencies(entry(*place));
+                // The key of a partition has no drop of its own: it goes with its table, or with the key that it is attached to.
+                if gone.contains(place) || needs.any(|need| gone.contains(&need)) {
+                    gone.insert(*place);
+                    if matches!(entry(*place).kind.as_str(), "INDEX ATTACH" | "CONSTRAINT") {
+                        let is_index = |place: &usize| {
+                            choice.contains(*place)
+                                && matches!(entry(*place).kind.as_str(), "INDEX" | "CONSTRAINT")
+                        };
+                        gone.extend(dependencies(entry(*place)).filter(is_index));
+                    }
+                }
+            }
+        }
+        for identity in gone.into_iter().filter_map(|place| identity(entry(place))) {
             self.0.remove(&identity);
         }
     }

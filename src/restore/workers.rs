@@ -20,8 +20,8 @@ const LEAST_KILOBYTES: u64 = 1 << 10;
 const MOST_KILOBYTES: u64 = i32::MAX as u64;
 /// pgvector's notice of an HNSW graph (0.5 to 0.8; it has no translations).
 const GRAPH_TOO_LARGE: &str = "no longer fits into maintenance_work_mem";
-/// program_limit_exceeded: pgvector's refusal to build lists in less memory than they need.
-const TOO_LITTLE_MEMORY: &str = "54000";
+/// pgvector's refusal to build lists in less memory than they need (0.5 to 0.8; it has no translations).
+const TOO_LITTLE_MEMORY: &str = "maintenance_work_mem is";
 /// disk_full, out_of_memory: parallel workers share memory that the system has to have at once; /dev/shm of a container has 64 MB.
 const NO_ROOM: [&str; 2] = ["53100", "53200"];
 
@@ -48,12 +48,15 @@ pub async fn run(
     memory: u64,
 ) -> Result<Vec<Session>, Error> {
     let mut tally = Tally::new(&tasks, data.index.as_deref());
+    let tell = |counts| {
+        *locked(&shared.counts) = counts;
+        shared.monitor.report(Event::Counted(counts));
+    };
+    tell(tally.counts());
     let mut schedule = Schedule::new(tasks, memory);
     let mut finish = |schedule: &mut Schedule, place: usize| {
         schedule.finish(place);
-        let counts = tally.finish(place);
-        *locked(&shared.counts) = counts;
-        shared.monitor.report(Event::Counted(counts));
+        tell(tally.finish(place));
     };
     let mut running = JoinSet::new();
     // Of tasks in one transaction none can be left out.
@@ -201,7 +204,7 @@ async fn build(shared: &Shared, session: &Session, place: usize, memory: u64) ->
         }
         built => {
             if let Err(Error::Statement { source, .. }) = &built
-                && source.sqlstate() == Some(TOO_LITTLE_MEMORY)
+                && source.to_string().contains(TOO_LITTLE_MEMORY)
             {
                 shared.monitor.report(Event::Warning(format!(
                     "{} was given {} MB; --memory gives the builds of indexes more",

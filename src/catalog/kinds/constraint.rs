@@ -17,7 +17,8 @@ pub(super) const CONSTRAINT: Kind = Kind { tag: "CONSTRAINT", queries, follow_up
 const LARGE_PAGES: u32 = 1024;
 
 fn queries(version: Version) -> Vec<Query> {
-    // Such an index can be under a primary key, and newer servers refuse to put it there.
+    // Such an index can be under a primary key, and newer servers refuse to put it there. From PostgreSQL 18 on a primary key that
+    // takes over an index gives its table NOT NULL constraints of its own, where a child or a partition had inherited ones.
     let nulls = if version.major() >= 15 { "AND NOT i.indnullsnotdistinct" } else { "" };
     let sql = format!(
         "SELECT {TABLE_OF}, k.oid, k.conname AS name, k.contype::text AS type, k.condeferrable AS deferrable,
@@ -25,6 +26,7 @@ fn queries(version: Version) -> Vec<Query> {
                 k.conindid AS index_oid, x.relname AS index_name, x.reloptions AS options, x.relispartition AS attached, {INDEX_DETAILS},
                 CASE WHEN k.contype IN ('p', 'u') AND c.relkind = 'r' AND c.relpages >= {LARGE_PAGES} AND i.indisvalid {nulls}
                       AND k.conname = x.relname
+                      AND NOT (k.contype = 'p' AND EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid))
                       AND EXISTS (SELECT FROM pg_catalog.pg_am m WHERE m.oid = x.relam AND m.amname = 'btree')
                       AND EXISTS (SELECT FROM pg_catalog.pg_index o
                                    WHERE o.indrelid = c.oid AND o.indexrelid <> i.indexrelid)
@@ -59,6 +61,11 @@ fn index_draft(row: &Row) -> Result<Option<Draft>, Error> {
     draft.lock = Lock::Share;
     draft.tablespace = Some(row.text("tablespace")?.to_owned());
     draft.create = vec![definition.to_owned().into()];
+    if !row.bool("attached")? {
+        // It goes with its constraint, unless a restore has ended between the two.
+        let name = sql::qualified(row.text("schema")?, row.text("index_name")?);
+        draft.drop = vec![format!("DROP INDEX IF EXISTS {name}")];
+    }
     Ok(Some(draft))
 }
 
