@@ -117,7 +117,6 @@ fn hint(error: &Error) -> &'static str {
         Error::Archive(
             archive::Error::NothingToSalvage { .. }
             | archive::Error::NotAFile { .. }
-            | archive::Error::NotAnArchive
             | archive::Error::TextMode,
         ) => "",
         Error::Archive(_) if error.class() == Class::Damaged => {
