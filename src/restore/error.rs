@@ -74,8 +74,8 @@ pub enum Error {
     Running,
     /// What an unfinished restore has left is not for this one to go on with.
     #[error(
-        "cannot go on with the restore that was begun at {at}: {reason}. Nothing was changed; what that restore has \
-         made must be gone before another one begins"
+        "cannot go on with the restore that was begun at {at}: {reason}. Nothing was changed; to begin again, restore into a \
+         new database"
     )]
     CannotResume {
         /// When it was begun.

@@ -123,7 +123,7 @@ impl Begun {
                 .to_owned(),
             Some(reason) => {
                 format!(
-                    "this command could not go on with it: {reason}. What it has made must be gone before another one begins"
+                    "this command could not go on with it: {reason}. To begin again, restore into a new database"
                 )
             }
         };

@@ -377,6 +377,11 @@ fn unfinished(shared: &Shared, made: &Made, error: Error) -> Error {
     Error::Unfinished { cause, place: made.place(), goes_on, holds_others: holds_others(shared, made) }
 }
 
+/// Whether the entry of this id, which a note in the target may have wrong, is to be restored.
+fn is_chosen(choice: &Choice, id: u32) -> bool {
+    (id as usize).checked_sub(1).is_some_and(|place| choice.contains(place))
+}
+
 /// Whether the target may hold what this restore has not made.
 fn holds_others(shared: &Shared, made: &Made) -> bool {
     let may_hold = shared.choice.is_partial() || shared.options.clean != Clean::No || shared.resumes;
@@ -447,7 +452,7 @@ async fn check(
             (true, _) => begins.goes_on_with(left)?,
             (false, Clean::All | Clean::IfExists)
                 if begins.archive == left.archive
-                    && left.entries.iter().all(|id| choice.contains(*id as usize - 1)) => {}
+                    && left.entries.iter().all(|id| is_chosen(&choice, *id)) => {}
             (false, _) => return Err(begins.is_in_the_way(left)),
         }
     }

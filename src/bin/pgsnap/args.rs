@@ -1,4 +1,4 @@
-//! What was typed.
+//! What was typed: every option of every command in one place, in the order of its help, so that what commands share is shared.
 
 use std::path::PathBuf;
 use std::time::Duration;
