@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::Arguments;
-use support::{Database, Outcome, Server, TestResult, assert_same, pgsnap, run};
+use support::{Database, Holder, Outcome, Server, TestResult, assert_same, pgsnap, run};
 use tempfile::TempDir;
 
 mod support;
@@ -27,6 +27,7 @@ fn main() {
         ("ordinary_role", ordinary_role),
         ("dry_run", dry_run),
         ("disabled_triggers", disabled_triggers),
+        ("a_load_that_a_deadlock_ended_is_tried_again", deadlocked_load),
     ] {
         trials.extend(support::trials_on(&[15, 17, 18], name, test));
     }
@@ -437,5 +438,30 @@ fn disabled_triggers(server: &Server) -> TestResult {
     restore(&target, &archive, &["--data-only", "--disable-triggers"]).expect_code(0);
     assert_same("the database", &source.oracle_dump(&[]), &target.oracle_dump(&[]));
     restore(&target, &archive, &["--disable-triggers"]).expect_code(2);
+    Ok(())
+}
+
+/// Somebody locks two tables in the order in which the restore does not, and has more patience.
+fn deadlocked_load(server: &Server) -> TestResult {
+    let source = server.create_database("restore");
+    source.psql(
+        "CREATE TABLE a AS SELECT n FROM generate_series(1, 1000) n; CREATE TABLE b AS SELECT n FROM generate_series(1, 10) n",
+    );
+    let (_directory, archive) = dump(&source);
+    let target = server.create_database("restore");
+    restore(&target, &archive, &["--section", "pre-data"]).expect_code(0);
+    target.psql("CREATE TABLE of_nobody ()");
+    let waits = "SELECT FROM pg_locks WHERE relation = 'b'::regclass AND NOT granted";
+    let _holder = Holder::start(
+        &target,
+        &format!(
+            "SET LOCAL deadlock_timeout = '1h'; LOCK TABLE b IN EXCLUSIVE MODE; LOCK TABLE of_nobody;
+             DO $$ BEGIN WHILE NOT EXISTS ({waits}) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+             LOCK TABLE a IN EXCLUSIVE MODE; DROP TABLE of_nobody; COMMIT"
+        ),
+    );
+    let said = restore(&target, &archive, &["--section", "data", "--jobs", "1", "-vv"]).expect_code(0).stderr;
+    assert!(said.contains("loading table public.b is tried again"), "{said}");
+    assert_same("the database", &source.oracle_dump(&[]), &target.oracle_dump(&[]));
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Rows that are the contents of large objects (format-spec/large-objects.md): they go into objects that exist already.
 
-use super::{Error, Shared};
+use super::Error;
+use super::load::Loaded;
 use crate::archive::{self, Archive, BlockDecoder, BlockRef, Table};
 use crate::copy_rows;
 use crate::pg::Session;
-use crate::progress::Event;
 use crate::sql;
 
 /// Rows of about so many bytes go to the server in one statement.
@@ -12,11 +12,11 @@ const STATEMENT_BYTES: usize = 1 << 20;
 
 /// Writes the rows of these blocks.
 pub async fn load(
-    shared: &Shared,
     archive: &Archive,
     session: &Session,
     table: &Table,
     blocks: &[BlockRef],
+    loaded: &mut Loaded<'_>,
 ) -> Result<(), Error> {
     let mut decoder = BlockDecoder::new(archive.header().id)?;
     let mut rows = Vec::new();
@@ -25,7 +25,7 @@ pub async fn load(
         tokio::task::block_in_place(|| decoder.decode(table, archive.block(block)?, &mut rows))?;
         archive.give_back(block);
         write(session, table, &rows).await?;
-        shared.monitor.report(Event::Advanced(block.raw_len));
+        loaded.advance(block.raw_len);
     }
     Ok(())
 }

@@ -1,29 +1,71 @@
 //! Rows from the archive into a table, and back again to compare.
 
 use super::plan::Action;
+use super::statements::{DEADLOCK, TRIES};
 use super::{Error, Shared, large_object, marker};
 use crate::archive::{Archive, BlockDecoder, Digest, Index, Table, Transfer};
 use crate::copy_rows::{BINARY_HEADER, BINARY_TRAILER};
 use crate::pg::Session;
 use crate::pg::copy::CopyIn;
-use crate::progress::Event;
+use crate::progress::{Event, Monitor};
 use crate::sql;
 use crate::verify::{self, Found};
 
 /// A block with fewer raw bytes is decoded at once: to let another thread take over meanwhile takes longer.
 const SMALL: u64 = 64 << 10;
 
-/// Carries out loads of rows in one transaction, with the note of them.
+/// Carries out loads of rows in one transaction, with the note of them; again when the server chose it to break a deadlock.
 pub async fn load(
     shared: &Shared,
     archive: &Archive,
     session: &mut Session,
     tasks: &[&Action],
 ) -> Result<(), Error> {
+    let mut loaded = Loaded { monitor: &*shared.monitor, bytes: 0, told: 0 };
+    for _ in 1..TRIES {
+        match load_once(shared, archive, session, tasks, &mut loaded).await {
+            Err(Error::Load { table, source })
+                if source.sqlstate() == Some(DEADLOCK) && shared.commit().is_some() =>
+            {
+                tracing::debug!("loading table {table} is tried again: {source}");
+                give_up(shared, session).await?;
+                loaded.bytes = 0;
+            }
+            result => return result,
+        }
+    }
+    load_once(shared, archive, session, tasks, &mut loaded).await
+}
+
+/// How many raw bytes were loaded. What is loaded again is told once.
+pub struct Loaded<'a> {
+    monitor: &'a dyn Monitor,
+    bytes: u64,
+    told: u64,
+}
+
+impl Loaded<'_> {
+    /// More bytes were.
+    pub fn advance(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        if self.bytes > self.told {
+            self.monitor.report(Event::Advanced(self.bytes - self.told));
+            self.told = self.bytes;
+        }
+    }
+}
+
+async fn load_once(
+    shared: &Shared,
+    archive: &Archive,
+    session: &mut Session,
+    tasks: &[&Action],
+    loaded: &mut Loaded<'_>,
+) -> Result<(), Error> {
     let mut first = begin(shared);
     let mut decoder = BlockDecoder::new(archive.header().id)?;
     for task in tasks {
-        load_one(shared, archive, &mut decoder, session, task, first).await?;
+        load_one(shared, archive, &mut decoder, session, task, first, loaded).await?;
         first = "";
     }
     let names = tasks.iter().filter_map(|task| marker::of_rows(task));
@@ -40,6 +82,7 @@ async fn load_one(
     session: &mut Session,
     task: &Action,
     first: &str,
+    loaded: &mut Loaded<'_>,
 ) -> Result<(), Error> {
     let Action::Load { table: number, blocks, freeze } = task else {
         return Err(Error::Panicked("the plan"));
@@ -49,7 +92,7 @@ async fn load_one(
     let blocks = &archive.index().tables[*number as usize].blocks[blocks.clone()];
     if shared.catalog.holds_large_objects(table) {
         session.batch(first).await.map_err(failed)?;
-        return large_object::load(shared, archive, session, table, blocks).await;
+        return large_object::load(archive, session, table, blocks, loaded).await;
     }
     let mut first = first.to_owned();
     if *freeze {
@@ -78,7 +121,7 @@ async fn load_one(
         }
         archive.give_back(block);
         copy.sent += u64::from(block.rows);
-        shared.monitor.report(Event::Advanced(block.raw_len));
+        loaded.advance(block.raw_len);
     }
     copy.finish().await
 }

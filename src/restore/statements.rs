@@ -12,7 +12,7 @@ use crate::selection::Options;
 use crate::sql;
 
 /// How often something is tried that another session may have made fail.
-const TRIES: usize = 5;
+pub const TRIES: usize = 5;
 /// deadlock_detected
 pub const DEADLOCK: &str = "40P01";
 const UNIQUE_VIOLATION: &str = "23505";
