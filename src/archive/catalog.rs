@@ -234,6 +234,11 @@ impl Catalog {
         entry.is_some_and(Entry::holds_large_objects)
     }
 
+    /// Whether an entry holds rows of a table that an extension makes, and that has no entry of its own.
+    pub fn is_configuration(&self, entry: &Entry) -> bool {
+        entry.table.and_then(|table| self.table(table)).is_some_and(|table| table.condition.is_some())
+    }
+
     /// The table that a block or an entry refers to; `None` for a number that is not from this catalog.
     pub(super) fn table(&self, number: u32) -> Option<&Table> {
         self.tables.get(usize::try_from(number).ok()?)

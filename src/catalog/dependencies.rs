@@ -158,6 +158,13 @@ impl Identities {
             self.draft(PG_EXTENSION, *extension, 0)
         })
     }
+
+    /// The draft with the rows of a table that an extension makes.
+    fn configuration(&self, class: u32, oid: u32) -> Option<usize> {
+        let table = ObjectId::new(class, oid);
+        let rows = self.drafts.get(&table.with_sub(ObjectId::DATA)).copied();
+        rows.filter(|_| self.members.contains(table))
+    }
 }
 
 /// What a draft needs: drafts by their places, each with whether the draft's own catalog row needs it. A view's definition
@@ -207,10 +214,15 @@ pub(super) fn needs(
             needs[from].add(to, own);
         }
     };
+    // What comes behind rows waits for those of its tables. A table that an extension makes is no draft that could be waited for.
+    let rows = |from: usize, class: u32, oid: u32| {
+        identities.configuration(class, oid).filter(|_| drafts[from].section == Section::PostData)
+    };
     for row in results.rows(DEPENDENCIES) {
         let class = row.oid("classid")?;
         let Some(from) = identities.draft(class, row.oid("objid")?, 0) else { continue };
-        if let Some(to) = identities.needed(row.oid("refclassid")?, row.oid("refobjid")?, 0) {
+        let (to_class, to) = (row.oid("refclassid")?, row.oid("refobjid")?);
+        for to in identities.needed(to_class, to, 0).into_iter().chain(rows(from, to_class, to)) {
             add(from, to, drafts[from].id.class == class);
         }
     }
@@ -222,7 +234,9 @@ pub(super) fn needs(
         .collect();
     for (from, draft) in drafts.iter().enumerate() {
         for id in &draft.requires {
-            if let Some(to) = identities.needed(id.class, id.oid, id.sub) {
+            for to in
+                identities.needed(id.class, id.oid, id.sub).into_iter().chain(rows(from, id.class, id.oid))
+            {
                 add(from, to, true);
             }
         }

@@ -73,13 +73,15 @@ impl Shared {
         self.options.blocks == Blocks::Incomplete || self.options.on_error == OnError::Continue
     }
 
-    /// Whether an entry needs one that was left out; it is left out too then.
+    /// Whether an entry needs one that was left out; it is left out too then. What only waits for its turn behind rows does not.
     pub(super) fn needs_what_is_left_out(&self, entry: &Entry) -> bool {
         let mut left_out = self.left_out();
         if left_out.entries.contains_key(&entry.id) {
             return true;
         }
-        let missing = entry.dependencies.iter().find_map(|id| Some((*id, *left_out.entries.get(id)?)));
+        let needs =
+            entry.dependencies.iter().filter(|id| self.catalog.entries[**id as usize - 1].table.is_none());
+        let missing = needs.copied().find_map(|id| Some((id, *left_out.entries.get(&id)?)));
         let Some((id, verdict)) = missing else { return false };
         let needed = self.catalog.entries[id as usize - 1].label();
         let reason = format!("{}: it needs {needed}, which was not restored", entry.label());

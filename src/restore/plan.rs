@@ -199,10 +199,22 @@ fn data_of(catalog: &Catalog) -> BTreeMap<usize, usize> {
     let mut data_of = BTreeMap::new();
     for (place, entry) in catalog.entries.iter().enumerate() {
         if entry.table.is_some() {
-            data_of.extend(relations(catalog, entry).map(|table| (table, place)));
+            data_of.extend(loaded(catalog, place, entry).into_iter().map(|table| (table, place)));
         }
     }
     data_of
+}
+
+/// Places of the entries for the table that an entry with rows loads. Where an extension makes the table, it is this entry itself.
+fn loaded(catalog: &Catalog, place: usize, entry: &Entry) -> Vec<usize> {
+    if catalog.is_configuration(entry) { vec![place] } else { relations(catalog, entry).collect() }
+}
+
+/// The same for the tables that a statement is about.
+fn tables<'a>(catalog: &'a Catalog, entry: &'a Entry) -> impl Iterator<Item = usize> + 'a {
+    let of_extensions =
+        dependencies(entry).filter(|place| catalog.is_configuration(&catalog.entries[*place]));
+    relations(catalog, entry).chain(of_extensions)
 }
 
 /// Places of the relations among the dependencies.
@@ -265,7 +277,13 @@ impl Builder<'_> {
         let are_large_objects = entry.holds_large_objects();
         let part_bytes = if are_large_objects { LARGE_OBJECT_PART_BYTES } else { LOAD_PART_BYTES };
         let after = self.after(entry);
-        let own: Vec<usize> = relations(self.catalog, entry).collect();
+        let own = loaded(self.catalog, place, entry);
+        // Where foreign keys are there already, the server locks the tables that they refer to.
+        let before = self.references.get(&place).into_iter().flatten().copied().chain(dependencies(entry));
+        let referred: BTreeSet<usize> = before
+            .filter(|other| *other != place && self.catalog.entries[*other].table.is_some())
+            .flat_map(|other| loaded(self.catalog, other, &self.catalog.entries[other]))
+            .collect();
         let is_made = is_made(self.catalog, entry, self.wants);
         let refers_to_itself = self.references.get(&place).is_some_and(|before| before.contains(&place));
         // A table that was there before is not emptied.
@@ -280,7 +298,8 @@ impl Builder<'_> {
             let weight = index.blocks[blocks.clone()].iter().map(|block| block.raw_len).sum();
             // TRUNCATE takes the table for itself; streams that share it may run side by side.
             let lock = if freeze { Lock::Exclusive } else { Lock::Share };
-            let locks = own.iter().map(|table| (*table, lock)).collect();
+            let own = own.iter().map(|table| (*table, lock));
+            let locks = own.chain(referred.iter().map(|table| (*table, Lock::Share))).collect();
             loads.push(self.push(Task {
                 action: Action::Load { table, blocks, freeze },
                 after: after.clone(),
@@ -352,7 +371,7 @@ impl Builder<'_> {
     fn add_statements(&mut self, place: usize, entry: &Entry) -> usize {
         let locks: Vec<(usize, Lock)> = match entry.lock {
             Lock::None => Vec::new(),
-            lock => relations(self.catalog, entry).map(|relation| (relation, lock)).collect(),
+            lock => tables(self.catalog, entry).map(|table| (table, lock)).collect(),
         };
         let weight = locks.iter().map(|(table, _)| self.bytes_of(*table)).sum();
         let mut after = self.after(entry);
@@ -364,7 +383,7 @@ impl Builder<'_> {
     }
 
     fn memory(&self, entry: &Entry) -> Option<u64> {
-        let mut tables = relations(self.catalog, entry).filter_map(|relation| self.number_of(relation));
+        let mut tables = tables(self.catalog, entry).filter_map(|table| self.number_of(table));
         let number = tables.next()? as usize;
         let (table, rows) = (&self.catalog.tables[number], &self.index.tables[number]);
         let share = |statement: &String| (self.memory)(statement, table, rows);
@@ -479,6 +498,24 @@ mod tests {
         assert_eq!(plan.tasks[0].locks, [(0, Lock::Exclusive)]);
         assert_eq!(plan.tasks[2].locks, [(0, Lock::Share)]);
         assert_eq!(plan.tasks[3].locks, [(0, Lock::Exclusive)]);
+    }
+
+    #[test]
+    fn the_rows_of_an_extensions_table_stand_for_it() {
+        let (mut catalog, mut index) = example(FREEZE_BYTES);
+        catalog.entries[0].kind = "EXTENSION".to_owned();
+        catalog.entries[2] = entry(3, "TABLE DATA", Section::Data, Lock::None, &[1, 2], Some(1));
+        catalog.entries[3] = entry(4, "RULE", Section::PostData, Lock::Exclusive, &[1, 2], None);
+        catalog.tables[0].condition = Some(String::new());
+        catalog.tables.push(Table { entry: 3, ..catalog.tables[0].clone() });
+        index.tables.push(index.tables[0].clone());
+        let plan = plan(&catalog, &index, rows(1), false, &References::new(), &|_, _, _| Some(1), |_| true);
+        let after: Vec<&[usize]> = plan.tasks.iter().map(|task| task.after.as_slice()).collect();
+        assert_eq!(after, [&[] as &[usize], &[0], &[0]]);
+        assert_eq!(plan.tasks[0].locks, [(1, Lock::Share)]);
+        assert_eq!(plan.tasks[1].locks, [(2, Lock::Share), (1, Lock::Share)]);
+        assert_eq!(plan.tasks[2].locks, [(1, Lock::Exclusive)]);
+        assert_eq!(plan.tasks[0].action, Action::Load { table: 0, blocks: 0..4, freeze: false });
     }
 
     #[test]

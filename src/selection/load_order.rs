@@ -33,13 +33,15 @@ pub fn references(catalog: &Catalog, counts: impl Fn(usize) -> bool) -> BTreeMap
                 _ => None,
             })
             .collect();
+        let of_extensions: Vec<usize> =
+            dependencies(entry).filter(|need| catalog.is_configuration(&catalog.entries[*need])).collect();
         // A foreign key that names one table only refers to that.
         let referred: Vec<usize> = match relations.len() {
-            1 => relations.into_iter().collect(),
+            1 if of_extensions.is_empty() => relations.into_iter().collect(),
             _ => relations.into_iter().filter(|relation| *relation != referring).collect(),
         };
-        let before: Vec<usize> =
-            referred.iter().filter_map(|relation| rows.get(relation)).flatten().copied().collect();
+        let before = referred.iter().filter_map(|relation| rows.get(relation)).flatten().copied();
+        let before: Vec<usize> = before.chain(of_extensions).collect();
         for from in rows.get(&referring).into_iter().flatten() {
             references.entry(*from).or_default().extend(&before);
         }
