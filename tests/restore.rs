@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::Arguments;
+use support::own_server::OwnServer;
 use support::{Database, Holder, Outcome, Server, TestResult, assert_same, pgsnap, run};
 use tempfile::TempDir;
 
@@ -31,6 +32,7 @@ fn main() {
     ] {
         trials.extend(support::trials_on(&[15, 17, 18], name, test));
     }
+    trials.extend(support::trials_on(&[17], "parallel_builds_without_room", no_room_for_workers));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
@@ -438,6 +440,24 @@ fn disabled_triggers(server: &Server) -> TestResult {
     restore(&target, &archive, &["--data-only", "--disable-triggers"]).expect_code(0);
     assert_same("the database", &source.oracle_dump(&[]), &target.oracle_dump(&[]));
     restore(&target, &archive, &["--disable-triggers"]).expect_code(2);
+    Ok(())
+}
+
+/// What parallel workers share does not fit into what the system gives: 64 MB of /dev/shm in a container, here files of 50 MB.
+fn no_room_for_workers(shared: &Server) -> TestResult {
+    let own = OwnServer::start_within(&["prlimit", "--fsize=50000000"], shared, "5940", "64")?;
+    let server = &own.server;
+    let source = server.create_database("restore");
+    vectors(&source, 100);
+    let index = "CREATE INDEX graph ON t USING hnsw (v vector_l2_ops)";
+    source.psql(&format!("SET max_parallel_maintenance_workers = 0; {index}"));
+    let (_directory, archive) = dump(&source);
+    let target = server.create_database("restore");
+    target.psql(&format!("ALTER DATABASE {} SET min_parallel_table_scan_size = 0", target.name));
+    let said = restore(&target, &archive, &[]).expect_code(0).stderr;
+    let again = "INDEX public.graph is built again, slower, without parallel workers";
+    assert!(said.contains(again), "{said}");
+    assert_same("the database", &source.oracle_dump(&[]), &target.oracle_dump(&[]));
     Ok(())
 }
 

@@ -196,7 +196,10 @@ async fn build(shared: &Shared, session: &Session, place: usize, memory: u64) ->
             if source.sqlstate().is_some_and(|state| NO_ROOM.contains(&state))
                 && !shared.options.single_transaction =>
         {
-            tracing::info!("{object} is built again, without parallel workers: {source}");
+            shared.monitor.report(Event::Warning(format!(
+                "{object} is built again, slower, without parallel workers: the system has no room for what they share \
+                 (/dev/shm: 64 MB in a container): {source}"
+            )));
             // After an error within a savepoint a transaction is still open.
             session.batch("ROLLBACK; SET max_parallel_maintenance_workers = 0").await?;
             statements::execute(shared, session, &[place]).await?;
