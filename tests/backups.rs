@@ -530,18 +530,24 @@ fn the_disk_refuses(server: &Server) -> TestResult {
     let place = Place::new(server);
     place.dump(&["-q"]).expect_code(0);
     let before = place.contents();
-    // Of the directory, before the dump and behind the name of the archive: strace counts in each thread for itself, so that the one of
-    // the archive alone cannot be named.
+    // Of the directory, before the dump and behind the name of the archive.
     for when in [1, 2] {
         let outcome = strace(&place, &format!("fsync:error=EIO:when={when}"), &[]);
         expect_refused(&place, outcome, &before, "Input/output error");
     }
+    // Of the archive. strace counts in each thread for itself, and cannot name it.
+    let refuses = place.root.path().join("refuses.so");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(&refuses).arg("tests/servers.d/refused_fsync.c");
+    run(&mut compiler).expect_code(0);
+    let outcome = run(place.command().arg("-q").env("LD_PRELOAD", &refuses));
+    expect_refused(&place, outcome, &before, "Input/output error");
     let outcome = strace(&place, "linkat:error=ENOSPC:when=1", &[]);
     expect_refused(&place, outcome, &before, "No space left on device");
     let outcome = strace(&place, "linkat:error=EIO:when=1", &[]);
     expect_refused(&place, outcome, &before, "Input/output error");
     let mut command = Command::new("prlimit");
-    command.args(["--fsize=3000", BIN, "dump", "-q", "-d", &place.source.conninfo(), "--dir"]);
+    command.args(["--fsize=9000", BIN, "dump", "-q", "-d", &place.source.conninfo(), "--dir"]);
     let outcome = run(command.arg(place.dir()));
     expect_refused(&place, outcome, &before, "File too large");
     place.dump(&["-q"]).expect_code(0);
