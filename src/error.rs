@@ -265,7 +265,7 @@ fn dump_class(error: &dump::Error) -> Class {
             error => server_class(error),
         },
         dump::Error::Selection(_) => Class::Usage,
-        dump::Error::Catalog(catalog::Error::Row { .. } | catalog::Error::Unlocked { .. })
+        dump::Error::Catalog(catalog::Error::Row { .. })
         | dump::Error::Panicked(_)
         | dump::Error::Unread { .. }
         | dump::Error::Stream { .. }
@@ -277,9 +277,10 @@ fn dump_class(error: &dump::Error) -> Class {
         | dump::Error::NoRegularFile { .. }
         | dump::Error::LargeObjectsDenied { .. } => Class::Refused,
         dump::Error::Storage { .. } => Class::Storage,
-        dump::Error::SnapshotLost | dump::Error::Renamed { .. } | dump::Error::Changing { .. } => {
-            Class::Snapshot
-        }
+        dump::Error::Catalog(catalog::Error::Unlocked { .. })
+        | dump::Error::SnapshotLost
+        | dump::Error::Renamed { .. }
+        | dump::Error::Changing { .. } => Class::Snapshot,
         dump::Error::Interrupted
         | dump::Error::Threads(_)
         | dump::Error::WriterGone

@@ -17,13 +17,14 @@ mod support;
 type Test = (&'static str, fn(&Server) -> TestResult);
 
 fn main() {
-    let tests: [Test; 6] = [
+    let tests: [Test; 7] = [
         ("the_memory_database_comes_back", memory_database),
         ("a_failed_restore_leaves_nothing", failed_restore),
         ("sigterm_leaves_nothing", sigterm),
         ("an_index_that_lies_is_found", lying_index),
         ("an_owner_without_more_rights", without_rights),
         ("an_archive_of_a_part", part),
+        ("a_role_that_is_missing", missing_role),
     ];
     let trials = tests.iter().flat_map(|(name, test)| support::trials_on(&[13, 15, 18], name, *test));
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
@@ -187,5 +188,20 @@ fn part(server: &Server) -> TestResult {
     let (_directory, archive) = dump(&source, &[])?;
     let told = drill(&source, &archive, &["-t", "a"]).expect_code(0).stdout;
     assert!(told.contains("1 tables compared: 1 equal"), "{told}");
+    Ok(())
+}
+
+/// What it advises to a restore is not all possible here.
+fn missing_role(server: &Server) -> TestResult {
+    let source = server.create_database("drill");
+    let role = format!("{}_owner", source.name);
+    source.psql(&format!("CREATE TABLE t (n int); CREATE ROLE {role}; ALTER TABLE t OWNER TO {role}"));
+    let (_directory, archive) = dump(&source, &[])?;
+    source.psql(&format!("ALTER TABLE t OWNER TO {}; DROP ROLE {role}", server.superuser));
+    let said = drill(&source, &archive, &[]).expect_code(9).stderr;
+    for words in [role.as_str(), "a drill takes --no-owner and --no-privileges"] {
+        assert!(said.contains(words), "{said}");
+    }
+    drill(&source, &archive, &["-O", "-x"]).expect_code(0);
     Ok(())
 }

@@ -12,7 +12,7 @@ pub enum Error {
     #[error(transparent)]
     Archive(#[from] archive::Error),
     /// The archive could not be restored.
-    #[error("restoring into the scratch database: {0}")]
+    #[error("restoring into the scratch database: {_0}{}", instead(_0))]
     Restore(#[source] restore::Error),
     /// The restored database could not be read.
     #[error(transparent)]
@@ -33,6 +33,16 @@ pub enum Error {
     /// Somebody asked it to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// What is missing is told with options of another command.
+fn instead(error: &restore::Error) -> &'static str {
+    match error {
+        restore::Error::Preflight { .. } => {
+            "\n  --roles and --force-version are options of pgsnap restore; a drill takes --no-owner and --no-privileges"
+        }
+        _ => "",
+    }
 }
 
 fn before(cause: Option<&Error>) -> String {
