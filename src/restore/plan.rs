@@ -283,6 +283,7 @@ impl Builder<'_> {
         let referred: BTreeSet<usize> = before
             .filter(|other| *other != place && self.catalog.entries[*other].table.is_some())
             .flat_map(|other| loaded(self.catalog, other, &self.catalog.entries[other]))
+            .filter(|table| !own.contains(table))
             .collect();
         let is_made = is_made(self.catalog, entry, self.wants);
         let refers_to_itself = self.references.get(&place).is_some_and(|before| before.contains(&place));
