@@ -372,7 +372,8 @@ impl Holder {
             Holder(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("psql starts"));
         wait_until(
             database,
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted)",
+            "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+             WHERE d.datname = current_database() AND l.mode = 'AccessExclusiveLock' AND l.granted)",
         );
         holder
     }
