@@ -142,7 +142,9 @@ fn round_trip(server: &Server, fixture: &Path) -> TestResult {
     dump(&target, &again, "1", 0);
     let made = |archive: &Path| entries_made(archive, server.major >= 18);
     assert_same("entries of both archives", &made(&archive)?, &made(&again)?);
-    drop(restore(&again, "1"));
+    if support::is_at_an_end(&support::majors_of(fixture), server.major) {
+        drop(restore(&again, "1"));
+    }
 
     // What the archive says drops an object does, in the reverse of the restore's order.
     let archive = Archive::open(&archive)?;

@@ -285,6 +285,11 @@ pub fn majors_of(fixture: &Path) -> Vec<u32> {
     MAJORS.into_iter().filter(is_for).collect()
 }
 
+/// Of the servers that something is for, the oldest and the newest there are; the only one, where it is for one.
+pub fn is_at_an_end(majors: &[u32], major: u32) -> bool {
+    majors.len() == 1 || [MAJORS[0], MAJORS[MAJORS.len() - 1]].contains(&major)
+}
+
 /// The program under test, with an environment that holds no setting of the machine's and finds no other program.
 pub fn pgsnap() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgsnap"));
