@@ -327,7 +327,8 @@ fn restore_class(error: &restore::Error) -> Class {
         restore::Error::NotEmpty { .. }
         | restore::Error::HalfRestored { .. }
         | restore::Error::CannotResume { .. }
-        | restore::Error::Preflight { .. } => Class::Refused,
+        | restore::Error::Preflight { .. }
+        | restore::Error::TooManyInOrder { .. } => Class::Refused,
         restore::Error::Damaged { .. } | restore::Error::NoLargeObject { .. } => Class::Damaged,
         restore::Error::Unfinished { cause, .. }
         | restore::Error::NotBegun { cause }

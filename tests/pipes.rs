@@ -26,7 +26,8 @@ fn main() {
         ("memory_database_jobs_4", |server| memory_database(server, "4")),
         ("row_types_of_tables", row_types_of_tables),
     ];
-    let on_some: [(&str, Test); 8] = [
+    let on_some: [(&str, Test); 9] = [
+        ("configuration_of_extensions", configuration_of_extensions),
         ("empty_database", empty_database),
         ("damage_is_noticed_before_a_row_is_committed", damage_is_noticed_before_a_row_is_committed),
         ("target_not_empty", target_not_empty),
@@ -148,6 +149,16 @@ fn row_types_of_tables(server: &Server) -> TestResult {
         ));
     }
     pipe(&source, &server.create_database("target"), "4")
+}
+
+/// An extension makes tables with foreign keys: rows that refer to others are far ahead of these.
+fn configuration_of_extensions(server: &Server) -> TestResult {
+    let source = server.create_database("source");
+    source.load(Path::new("tests/objects/extension_configuration.sql"));
+    for jobs in ["1", "4"] {
+        pipe(&source, &server.create_database("target"), jobs)?;
+    }
+    Ok(())
 }
 
 /// Tables that need several blocks each, on several chunks.

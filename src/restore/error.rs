@@ -144,6 +144,14 @@ pub enum Error {
         /// Whether it may hold what is not of the archive.
         holds_others: bool,
     },
+    /// More rows than there may be have to wait for others.
+    #[error(
+        "loading table {table}: its rows refer to others, or others to them, and out of a pipe too many have to wait: restore from a file"
+    )]
+    TooManyInOrder {
+        /// Schema and name.
+        table: String,
+    },
     /// Somebody asked it to stop while the database was being made.
     #[error(
         "interrupted\n  the database {database} {}may be there now, and is empty then: drop it before restoring again",

@@ -4,7 +4,11 @@
 //! Tables are not truncated first, as they are when a task loads one alone: the lock that this takes would be held to the end
 //! of the archive, and the server reads the definition of one table while it loads another (a column that has the row type of
 //! a table). One worker would wait for the other, and that one for the pipe, where no server sees the deadlock.
+//!
+//! Foreign keys come behind the rows, but for those that an extension makes between its tables. Rows of such tables are loaded at the
+//! end, in order, by one worker: rows of another's transaction are none for a foreign key.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,8 +18,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::load::Copy;
+use super::plan::dependencies;
 use super::{Error, Shared, large_object};
-use crate::archive::{ArchiveId, ArrivedBlock, BlockDecoder, BlockInfo, Contents, Index, SequentialReader};
+use crate::archive::{
+    ArchiveId, ArrivedBlock, BlockDecoder, BlockInfo, Catalog, Contents, Index, SequentialReader,
+};
 use crate::pg::Session;
 use crate::progress::Event;
 
@@ -26,6 +33,8 @@ pub type Pipe = SequentialReader<Box<dyn Read + Send>>;
 const BUDGET_PER_JOB: usize = 16 << 10;
 /// Blocks that may wait for one worker, beside the budget.
 const QUEUE: usize = 64;
+/// Bytes of blocks that may wait for the end: extensions keep their configuration in such tables.
+const HELD_BYTES: u64 = 64 << 20;
 
 /// A block with its share of the budget.
 type Arrived = (ArrivedBlock, Option<OwnedSemaphorePermit>);
@@ -47,7 +56,8 @@ pub async fn load(
         let worker = Worker { shared: Arc::clone(shared), contents: Arc::clone(&contents), session, blocks };
         workers.spawn(worker.run(id));
     }
-    let reading = spawn_blocking(move || distribute(pipe, &queues));
+    let of_all = Arc::clone(shared);
+    let reading = spawn_blocking(move || distribute(pipe, &of_all.catalog, &queues));
     let read = async { reading.await.unwrap_or(Err(Error::Panicked("reading the archive"))) };
     let work = async {
         let mut sessions = Vec::new();
@@ -65,7 +75,9 @@ pub async fn load(
 }
 
 /// Gives each block to a worker. Stops when there is no more, or when a worker is gone, which then tells why.
-fn distribute(mut pipe: Pipe, queues: &[Sender<Arrived>]) -> Result<Pipe, Error> {
+fn distribute(mut pipe: Pipe, catalog: &Catalog, queues: &[Sender<Arrived>]) -> Result<Pipe, Error> {
+    let in_order = in_order(catalog);
+    let (mut held, mut held_bytes) = (Vec::new(), 0);
     let limit = (queues.len() + 1) * BUDGET_PER_JOB;
     let budget = Arc::new(Semaphore::new(limit));
     let mut last_tables = vec![None; queues.len()];
@@ -76,8 +88,16 @@ fn distribute(mut pipe: Pipe, queues: &[Sender<Arrived>]) -> Result<Pipe, Error>
             let kib = u32::try_from((kib + 1).min(limit)).unwrap_or(u32::MAX);
             Handle::current().block_on(Arc::clone(&budget).acquire_many_owned(kib)).ok()
         };
-        let Some(arrived) = pipe.next_block(admit)? else { return Ok(pipe) };
+        let Some(arrived) = pipe.next_block(admit)? else { break };
         let table = arrived.0.info.table;
+        if in_order.contains(&table) {
+            held_bytes += arrived.0.info.stored_len;
+            if held_bytes > HELD_BYTES {
+                return Err(Error::TooManyInOrder { table: catalog.tables[table as usize].label() });
+            }
+            held.push(arrived.0);
+            continue;
+        }
         let waiting: Vec<usize> =
             queues.iter().map(|queue| queue.max_capacity() - queue.capacity()).collect();
         let worker = choose(&waiting, &last_tables, table);
@@ -86,6 +106,28 @@ fn distribute(mut pipe: Pipe, queues: &[Sender<Arrived>]) -> Result<Pipe, Error>
             return Ok(pipe);
         }
     }
+    // Entries stand behind those that they need.
+    held.sort_by_key(|block| catalog.tables[block.info.table as usize].entry);
+    for block in held {
+        if queues[0].blocking_send((block, None)).is_err() {
+            break;
+        }
+    }
+    Ok(pipe)
+}
+
+/// The tables of extensions whose rows refer to those of others, and these.
+fn in_order(catalog: &Catalog) -> BTreeSet<u32> {
+    let entries = &catalog.entries;
+    let mut tables = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| catalog.is_configuration(entry)) {
+        let needs = dependencies(entry).map(|place| &entries[place]);
+        let referred: Vec<u32> = needs.filter_map(|need| need.table).collect();
+        if !referred.is_empty() {
+            tables.extend(referred.into_iter().chain(entry.table));
+        }
+    }
+    tables
 }
 
 /// The worker for a block: one that is loading its table anyway, unless that lets another one idle.
