@@ -536,12 +536,15 @@ fn the_disk_refuses(server: &Server) -> TestResult {
         expect_refused(&place, outcome, &before, "Input/output error");
     }
     // Of the archive. strace counts in each thread for itself, and cannot name it.
-    let refuses = place.root.path().join("refuses.so");
+    let disk = place.root.path().join("refusing_disk.so");
     let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(&refuses).arg("tests/servers.d/refused_fsync.c");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(&disk).arg("tests/servers.d/refusing_disk.c");
     run(&mut compiler).expect_code(0);
-    let outcome = run(place.command().arg("-q").env("LD_PRELOAD", &refuses));
-    expect_refused(&place, outcome, &before, "Input/output error");
+    for (call, said) in [("write", "cannot write"), ("fsync", "make durable")] {
+        let outcome = run(place.command().arg("-q").env("LD_PRELOAD", &disk).env("REFUSES", call));
+        says(&outcome, &[said]);
+        expect_refused(&place, outcome, &before, "Input/output error");
+    }
     let outcome = strace(&place, "linkat:error=ENOSPC:when=1", &[]);
     expect_refused(&place, outcome, &before, "No space left on device");
     let outcome = strace(&place, "linkat:error=EIO:when=1", &[]);
