@@ -19,7 +19,7 @@ use support::{Server, TestResult, run, trials};
 type Check = fn(&Server) -> TestResult;
 
 fn main() {
-    let tests: [(&str, Check); 11] = [
+    let tests: [(&str, Check); 12] = [
         ("logins_that_work", logins_that_work),
         ("logins_that_fail", logins_that_fail),
         ("tls_matrix", tls_matrix),
@@ -29,6 +29,7 @@ fn main() {
         ("a_terminated_session_says_so", a_terminated_session_says_so),
         ("a_statement_can_be_cancelled", a_statement_can_be_cancelled),
         ("copy_out_and_in", copy_out_and_in),
+        ("copies_that_are_loaded_together", copies_that_are_loaded_together),
         ("a_refused_copy_leaves_the_session_in_step", a_refused_copy_leaves_the_session_in_step),
         ("a_snapshot_is_younger_than_its_locks", a_snapshot_is_younger_than_its_locks),
     ];
@@ -267,6 +268,9 @@ fn copy_out_and_in(server: &Server) -> TestResult {
                 load.send(piece.to_vec()).await.unwrap();
             }
             assert_eq!(load.finish().await.unwrap(), 50_000);
+            let all = ("COPY pg_temp.t FROM STDIN".to_owned(), rows.clone().into_bytes());
+            let together = copy::copy_in_together(&session, "TRUNCATE pg_temp.t", &[all]).await;
+            assert_eq!(together.unwrap(), [50_000]);
             let mut dropped = copy::CopyIn::start(&session, "COPY pg_temp.t FROM STDIN").await.unwrap();
             dropped.send(b"1\tx\n".to_vec()).await.unwrap();
             drop(dropped);
@@ -276,10 +280,53 @@ fn copy_out_and_in(server: &Server) -> TestResult {
                 out.extend_from_slice(bytes);
                 Ok::<_, Error>(())
             };
-            assert_eq!(copy::copy_out(&session, ordered, sink).await.unwrap(), 50_000);
+            assert_eq!(copy_out(&session, ordered, sink).await.unwrap(), 50_000);
             let differs = out.iter().zip(rows.as_bytes()).position(|(out, row)| out != row);
             assert_eq!((differs, out.len()), (None, rows.len()), "what came out is not what went in");
         }
+    });
+    Ok(())
+}
+
+/// The bytes of one COPY to the sink; the rows that the server counted.
+async fn copy_out(
+    session: &Session,
+    sql: &str,
+    mut sink: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<u64, Error> {
+    let copied = copy::copy_out_together(session, "", &[sql.to_owned()], "", |_, bytes| sink(bytes)).await;
+    copied.map(|copied| copied.rows.iter().sum()).map_err(|(_, error)| error)
+}
+
+fn copies_that_are_loaded_together(server: &Server) -> TestResult {
+    wait_for(async {
+        let mut session = connect(&server.conninfo("postgres"), "").await.unwrap();
+        session.batch("CREATE TEMP TABLE t (a int); CREATE TEMP TABLE \"ü\" (a text)").await.unwrap();
+        let to =
+            |table: &str, rows: &str| (format!("COPY pg_temp.{table} FROM STDIN"), rows.as_bytes().to_vec());
+        let many = "1\n".repeat(1_000_000);
+        let copies = [to("t", "1\n2\n"), to("t", ""), to("t", &many)];
+        let taken = copy::copy_in_together(&session, "BEGIN", &copies).await.unwrap();
+        assert_eq!(taken, [2, 0, 1_000_000]);
+        session.batch("COMMIT").await.unwrap();
+        let failing = [
+            (vec![to("t", "3\n"), to("no_such_table", &many), to("t", &many)], 1, "42P01"),
+            (vec![to("t", &many.replacen("1", "x", 1)), to("t", &many)], 0, "22P02"),
+            (vec![to("t (a, a)", &many)], 0, "42701"),
+        ];
+        for (copies, which, state) in failing {
+            let (at, error) = copy::copy_in_together(&session, "BEGIN", &copies).await.unwrap_err();
+            assert_eq!((at, error.sqlstate()), (which, Some(state)), "{error}");
+            session.batch("ROLLBACK").await.unwrap();
+            let taken = copy::copy_in_together(&session, "", &[to("t", "4\n")]).await.unwrap();
+            assert_eq!(taken, [1]);
+        }
+        assert_eq!(value(&session, "SELECT pg_catalog.count(*)::text FROM pg_temp.t").await, "1000005");
+        session.set_client_encoding("LATIN1").await.unwrap();
+        let in_latin1 = ("COPY pg_temp.\"ü\" FROM STDIN".to_owned(), b"\xfc\n".to_vec());
+        assert_eq!(copy::copy_in_together(&session, "", &[in_latin1]).await.unwrap(), [1]);
+        session.set_client_encoding("UTF8").await.unwrap();
+        assert_eq!(value(&session, "SELECT a FROM pg_temp.\"ü\"").await, "ü");
     });
     Ok(())
 }
@@ -295,8 +342,7 @@ fn a_refused_copy_leaves_the_session_in_step(server: &Server) -> TestResult {
         }
         let several = "COPY (SELECT 1) TO STDOUT; COPY (SELECT 2) TO STDOUT";
         assert_eq!(session.refuse_several(several).await.unwrap_err().sqlstate(), Some("42601"));
-        let refused =
-            copy::copy_out(&session, "COPY public.no_such_table TO STDOUT", |_| Ok::<_, Error>(())).await;
+        let refused = copy_out(&session, "COPY public.no_such_table TO STDOUT", |_| Ok::<_, Error>(())).await;
         assert_eq!(refused.unwrap_err().sqlstate(), Some("42P01"));
         let mut bad = copy::CopyIn::start(&session, "COPY pg_temp.t FROM STDIN").await.unwrap();
         let mut sent = 0;
@@ -310,7 +356,7 @@ fn a_refused_copy_leaves_the_session_in_step(server: &Server) -> TestResult {
         assert!(error.to_string().contains("COPY t, line 2, column a"), "{error}");
         drop(bad);
         let halfway = "COPY (SELECT 1 / (50000 - g) FROM pg_catalog.generate_series(1, 60000) g) TO STDOUT";
-        let error = copy::copy_out(&session, halfway, |_| Ok::<_, Error>(())).await.unwrap_err();
+        let error = copy_out(&session, halfway, |_| Ok::<_, Error>(())).await.unwrap_err();
         assert_eq!(error.sqlstate(), Some("22012"));
         assert_eq!(value(&session, "SELECT 'in step'").await, "in step");
     });
@@ -353,11 +399,7 @@ fn a_snapshot_is_younger_than_its_locks(server: &Server) -> TestResult {
         changing.batch("INSERT INTO public.log VALUES ('later')").await.unwrap();
         for (table, rows) in [("emptied", 0), ("rewritten", 100), ("log", 1)] {
             let sql = format!("COPY public.{table} TO STDOUT");
-            assert_eq!(
-                copy::copy_out(&session, &sql, |_| Ok::<_, Error>(())).await.unwrap(),
-                rows,
-                "{table}"
-            );
+            assert_eq!(copy_out(&session, &sql, |_| Ok::<_, Error>(())).await.unwrap(), rows, "{table}");
         }
         snapshot.confirm().await.unwrap();
     });

@@ -13,26 +13,7 @@ use super::{Error, Result};
 const READING: &str = "reading rows";
 const WRITING: &str = "loading rows";
 /// Bytes in one message to the server: it takes at most 1 GiB at once, and a row may be as large (PostgreSQL 18, pqcomm.c).
-const MESSAGE_BYTES: usize = 1 << 20;
-
-/// Runs `COPY ... TO STDOUT` and gives its bytes to `sink`, piece by piece; where a piece ends means nothing.
-/// Returns the number of rows that the server says it sent.
-///
-/// The statement is sent as a simple query, in one round trip: see [`Session::refuse_several`] for text that is not our own.
-/// The sink runs on the calling task. While it runs, nothing is read from this connection.
-///
-/// # Errors
-///
-/// The sink's error, at once: the session is then of no more use, except to be dropped. [`Error::Server`],
-/// [`Error::Lost`], and [`Error::Snapshot`] where row-level security would hide rows.
-pub async fn copy_out<E: From<Error>>(
-    session: &Session,
-    sql: &str,
-    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<u64, E> {
-    let copied = copy_out_together(session, "", &[sql.to_owned()], "", |_, bytes| sink(bytes)).await;
-    copied.map(|copied| copied.rows.iter().sum()).map_err(|(_, error)| error)
-}
+pub(super) const MESSAGE_BYTES: usize = 1 << 20;
 
 /// What COPYs that were sent together have come to.
 #[derive(Debug)]
@@ -43,12 +24,17 @@ pub struct CopiedTogether {
     pub answers: Vec<Option<String>>,
 }
 
-/// As [`copy_out`], for several statements in one round trip: `first`, then the COPYs, then a question. `sink` is told the number
-/// of the COPY, from 0, whose bytes it gets; one that has no bytes is passed over.
+/// Runs COPYs TO STDOUT in one round trip: `first`, then the COPYs, then a question. `sink` is told the number of the COPY, from 0,
+/// whose bytes it gets, piece by piece; where a piece ends means nothing. A COPY that has no bytes is passed over.
+///
+/// What is sent is a simple query: see [`Session::refuse_several`] for text that is not our own. The sink runs on the calling
+/// task. While it runs, nothing is read from this connection.
 ///
 /// # Errors
 ///
-/// Those of [`copy_out`], with the number of the COPY that was not complete.
+/// The sink's error, at once: the session is then of no more use, except to be dropped. [`Error::Server`],
+/// [`Error::Lost`], and [`Error::Snapshot`] where row-level security would hide rows. With the number of the COPY that was not
+/// complete.
 pub async fn copy_out_together<E: From<Error>>(
     session: &Session,
     first: &str,
@@ -109,6 +95,45 @@ pub async fn copy_out_together<E: From<Error>>(
         return Err((rows.len(), protocol("a COPY ended without its row count").into()));
     }
     Ok(CopiedTogether { rows, answers })
+}
+
+/// Runs COPYs FROM STDIN in one round trip: `first`, then each statement, with its rows sent behind it all. How many rows the server
+/// has taken from each. The rows are in memory twice.
+///
+/// What is sent is a simple query, as with [`copy_out_together`].
+///
+/// # Errors
+///
+/// [`Error::Server`] and [`Error::Lost`], with the number of the COPY that was not complete.
+pub async fn copy_in_together(
+    session: &Session,
+    first: &str,
+    copies: &[(String, Vec<u8>)],
+) -> Result<Vec<u64>, (usize, Error)> {
+    let protocol = |cause: &str| Error::Protocol {
+        what: WRITING.to_owned(),
+        cause: cause.to_owned(),
+        statement: copies.first().map(|(statement, _)| statement.clone()),
+    };
+    let statements = [first].into_iter().chain(copies.iter().map(|(statement, _)| statement.as_str()));
+    let text = statements.filter(|statement| !statement.is_empty()).collect::<Vec<_>>().join("; ");
+    let text = session.in_encoding(text).await.map_err(|error| (0, error))?;
+    let Some(answers) = session.link.tap.begin_with_rows(copies.iter().map(|(_, rows)| rows.as_slice()))
+    else {
+        return Err((0, protocol("an earlier COPY on this connection has not come to its end")));
+    };
+    let answered = session.link.client.batch_execute(&text).await;
+    session.link.tap.answered();
+    if let Err(error) = answered {
+        let at = answers.ended().len().min(copies.len() - 1);
+        let statement = copies.get(at).map(|(statement, _)| statement.as_str());
+        return Err((at, session.failure(WRITING, statement, error).await));
+    }
+    let taken = answers.finish().await;
+    if taken.len() != copies.len() {
+        return Err((taken.len(), protocol("a COPY ended without its row count")));
+    }
+    Ok(taken)
 }
 
 /// A running `COPY ... FROM STDIN`. Dropped unfinished it is rolled back: the server is told that the COPY failed.

@@ -1,10 +1,14 @@
-//! A tap in the byte stream between the server and the driver, for the rows of COPY TO STDOUT.
+//! A tap in the byte stream between the server and the driver, for the rows of COPYs that are sent together.
 //!
 //! The driver hands out one allocation and one channel message per row. The tap sits below it, follows the frames of the
 //! protocol (one byte of tag, four of length), and while a COPY runs gives the payload of CopyData frames to the reader
 //! of the COPY, straight from the read buffer. CopyOutResponse and CopyDone, which the driver does not expect among the answers
 //! to a simple query, end here. Every other frame reaches the driver unchanged and in order, so authentication, errors and notices
 //! stay where they are.
+//!
+//! The driver waits for the server's answer before it sends the rows of a COPY FROM STDIN. The tap can put them right behind the
+//! statement: the server reads message after message, and passes over rows that no COPY wants any more because one before has
+//! failed. CopyInResponse, which the driver does not expect then either, ends here.
 //!
 //! The stream is read by one side at a time: by the reader of the COPY from the end of CopyOutResponse until a frame
 //! that ends the COPY, by the driver otherwise. Each side wakes the other when the next frame is not its own.
@@ -19,6 +23,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
+use super::copy::MESSAGE_BYTES;
 use super::transport::Transport;
 
 /// Large enough that reading costs few system calls, small enough to stay in the processor's cache.
@@ -40,11 +45,11 @@ const READY_FOR_QUERY: u8 = b'Z';
 enum Phase {
     /// No COPY TO STDOUT.
     Idle,
-    /// The next CopyOutResponse starts the first of ours.
+    /// The next CopyOutResponse or CopyInResponse starts the first of ours.
     Armed,
     /// CopyData frames belong to the reader.
     Data,
-    /// The rows of one COPY are over; the command tag, and the next COPY or ReadyForQuery, are still to come.
+    /// The rows of one COPY are over, or go to the server; the command tag, and the next COPY or ReadyForQuery, are still to come.
     Tail,
     /// The reader went away before the end. What is left goes to the driver, which drops it.
     Abandoned,
@@ -69,6 +74,15 @@ enum Side {
     Reader,
     /// Nobody wants it.
     Neither,
+}
+
+/// Rows that follow a statement to the server.
+struct Following {
+    rows: Vec<u8>,
+    /// So many of their bytes have been sent.
+    sent: usize,
+    /// Whether the driver has begun to send the statement.
+    is_stated: bool,
 }
 
 /// Bytes read from the server, and how they are cut into frames.
@@ -171,6 +185,7 @@ struct Shared {
     rows: Vec<u64>,
     /// ErrorResponse frames seen so far.
     errors: u64,
+    following: Option<Following>,
     driver: Option<Waker>,
     reader: Option<Waker>,
 }
@@ -207,6 +222,11 @@ impl Shared {
             (COPY_OUT_RESPONSE, Phase::Armed | Phase::Tail) => {
                 self.phase = Phase::Data;
                 self.begun += 1;
+                input.drop_frame(length);
+                return self.front();
+            }
+            (COPY_IN_RESPONSE, Phase::Armed | Phase::Tail) => {
+                self.phase = Phase::Tail;
                 input.drop_frame(length);
                 return self.front();
             }
@@ -283,6 +303,32 @@ impl Shared {
         }
     }
 
+    /// The driver writes: a statement that rows follow, or what comes behind them.
+    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.following.as_ref().is_some_and(|following| following.sent > 0) {
+            ready!(self.poll_follow(context))?;
+        }
+        if let Some(following) = &mut self.following {
+            following.is_stated = true;
+        }
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    /// Sends the rows that follow a statement, if there are any.
+    fn poll_follow(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(following) = self.following.as_mut().filter(|following| following.is_stated) {
+            let Some(left @ [_, ..]) = following.rows.get(following.sent..) else {
+                self.following = None;
+                break;
+            };
+            match ready!(Pin::new(&mut self.stream).poll_write(context, left))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => following.sent += written,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Lends the input to the reader when it holds bytes of the COPY of this number, from 1. None: its rows are over.
     fn poll_reader(&mut self, copy: usize, context: &mut Context<'_>) -> Poll<io::Result<Option<Input>>> {
         loop {
@@ -330,6 +376,12 @@ fn wake(waker: &mut Option<Waker>) {
     }
 }
 
+fn add_frame(bytes: &mut Vec<u8>, tag: u8, body: &[u8]) {
+    bytes.push(tag);
+    bytes.extend((body.len() as u32 + 4).to_be_bytes());
+    bytes.extend(body);
+}
+
 /// The number in `COPY 42\0`.
 fn rows_of_tag(body: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(body.strip_suffix(b"\0")?).ok()?;
@@ -358,6 +410,7 @@ impl Tap {
             begun: 0,
             rows: Vec::new(),
             errors: 0,
+            following: None,
             driver: None,
             reader: None,
         }));
@@ -383,11 +436,32 @@ impl Tap {
             shared.phase = Phase::Idle;
             wake(&mut shared.reader);
         }
+        // The server has refused the statement: nobody waits for them.
+        shared.following.take_if(|following| following.sent == 0);
     }
 
     /// Whether rows of a COPY may still be under way.
     pub(super) fn is_copying(&self) -> bool {
         matches!(lock(&self.0).phase, Phase::Armed | Phase::Data | Phase::Abandoned)
+    }
+
+    /// Claims the answers to COPYs FROM STDIN that are sent next, in one statement, and the rows of each behind it. None if earlier
+    /// ones are not over.
+    pub(super) fn begin_with_rows<'a>(&self, copies: impl Iterator<Item = &'a [u8]>) -> Option<CopyTap<'_>> {
+        let begun = self.begin()?;
+        let mut rows = Vec::new();
+        for copy in copies {
+            for piece in copy.chunks(MESSAGE_BYTES) {
+                add_frame(&mut rows, COPY_DATA, piece);
+            }
+            add_frame(&mut rows, COPY_DONE, &[]);
+        }
+        let mut shared = lock(&self.0);
+        if shared.following.is_some() {
+            return None;
+        }
+        shared.following = Some(Following { rows, sent: 0, is_stated: false });
+        Some(begun)
     }
 
     /// Claims the rows of the COPYs TO STDOUT that are sent next, together. None if earlier ones are not over.
@@ -469,11 +543,14 @@ impl AsyncRead for Tapped {
 
 impl AsyncWrite for Tapped {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut lock(&self.0).stream).poll_write(context, bytes)
+        lock(&self.0).poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut lock(&self.0).stream).poll_flush(context)
+        let mut shared = lock(&self.0);
+        // The driver has written all of its statement before it flushes.
+        ready!(shared.poll_follow(context))?;
+        Pin::new(&mut shared.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -215,6 +215,76 @@ async fn an_accepted_copy_in_loses_nothing() {
 }
 
 #[tokio::test]
+async fn rows_follow_the_statement_and_nothing_comes_between() {
+    let (statement, next) =
+        (frame(b'Q', b"COPY t FROM STDIN; COPY t FROM STDIN\0"), frame(b'Q', b"SELECT\0"));
+    let (rows, done) = (frame(COPY_DATA, b"rows"), frame(COPY_DONE, b""));
+    let all = [&statement[..], &rows, &done, &done, &next].concat();
+    let (response, tag) = (frame(COPY_IN_RESPONSE, &[0, 0, 0]), frame(COMMAND_COMPLETE, b"COPY 4\0"));
+    let ready = frame(READY_FOR_QUERY, b"I");
+    let answer = [&response[..], &tag, &response, &tag, &ready].concat();
+    for room in 1..all.len() + 1 {
+        let (ours, mut server) = tokio::io::duplex(room);
+        let (tap, mut stream) = Tap::new(Box::new(Plain(Box::new(ours))));
+        let begun = tap.begin_with_rows([&b"rows"[..], b""].into_iter()).unwrap();
+        // A flush before the statement sends nothing.
+        stream.flush().await.unwrap();
+        let driver = async {
+            let mut answered = vec![0; tag.len() * 2 + ready.len()];
+            stream.write_all(&statement).await.unwrap();
+            stream.flush().await.unwrap();
+            stream.read_exact(&mut answered).await.unwrap();
+            assert_eq!(answered, [&tag[..], &tag, &ready].concat());
+            tap.answered();
+            stream.write_all(&next).await.unwrap();
+            stream.flush().await.unwrap();
+        };
+        let servers = async {
+            let mut sent = vec![0; all.len() - next.len()];
+            server.read_exact(&mut sent).await.unwrap();
+            server.write_all(&answer).await.unwrap();
+            let mut more = vec![0; next.len()];
+            server.read_exact(&mut more).await.unwrap();
+            assert_eq!([sent, more].concat(), all);
+        };
+        tokio::join!(driver, servers);
+        assert_eq!(begun.finish().await, [4, 4]);
+    }
+}
+
+#[tokio::test]
+async fn rows_behind_a_refused_statement_stay_or_go_whole() {
+    let (statement, rows) = (frame(b'Q', b"COPY t FROM STDIN\0"), frame(COPY_DATA, &[7; 40]));
+    let (done, next) = (frame(COPY_DONE, b""), frame(b'Q', b"ROLLBACK\0"));
+    let answer = [frame(ERROR_RESPONSE, b"SERROR\0\0"), frame(READY_FOR_QUERY, b"E")].concat();
+    for sent in [0, 1, 20, rows.len() + done.len()] {
+        // There is room for so many bytes of the rows before the answer comes.
+        let (ours, mut server) = tokio::io::duplex(statement.len() + sent);
+        let (tap, mut stream) = Tap::new(Box::new(Plain(Box::new(ours))));
+        let begun = tap.begin_with_rows([&[7; 40][..]].into_iter()).unwrap();
+        stream.write_all(&statement).await.unwrap();
+        let _full = stream.flush().now_or_never();
+        let mut answered = vec![0; answer.len()];
+        server.write_all(&answer).await.unwrap();
+        stream.read_exact(&mut answered).await.unwrap();
+        tap.answered();
+        assert!(begun.ended().is_empty());
+        drop(begun);
+        let driver = async {
+            stream.write_all(&next).await.unwrap();
+            stream.flush().await.unwrap();
+            drop((stream, tap));
+        };
+        let mut all = Vec::new();
+        let (_, read) = tokio::join!(driver, server.read_to_end(&mut all));
+        read.unwrap();
+        let whole = [&rows[..], &done].concat();
+        let between = if sent == 0 { &[][..] } else { &whole };
+        assert_eq!(all, [&statement[..], between, &next].concat(), "{sent} bytes of rows were sent");
+    }
+}
+
+#[tokio::test]
 async fn an_abandoned_copy_goes_to_the_driver_and_lets_no_other_begin() {
     let (tap, mut stream, mut end) = tapped();
     drop(tap.begin().unwrap());

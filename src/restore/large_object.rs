@@ -1,7 +1,7 @@
 //! Rows that are the contents of large objects (format-spec/large-objects.md): they go into objects that exist already.
 
 use super::Error;
-use super::load::Loaded;
+use super::load::{Loaded, is_complete};
 use crate::archive::{self, Archive, BlockDecoder, BlockRef, Table};
 use crate::copy_rows;
 use crate::pg::Session;
@@ -81,7 +81,7 @@ impl<'a> Batch<'a> {
             .await;
         let failed = |source| Error::Load { table: table.label(), source };
         let (sent, taken) = (self.oids.len() as u64, written.map_err(failed)?.len() as u64);
-        if sent == taken { Ok(()) } else { Err(Error::RowCount { table: table.label(), sent, taken }) }
+        is_complete(table, sent, taken)
     }
 }
 

@@ -63,6 +63,16 @@ impl Action {
             Action::Load { .. } | Action::Verify { .. } => &[],
         }
     }
+
+    /// The numbers of the tables whose rows it loads or reads.
+    pub fn tables(&self) -> impl Iterator<Item = u32> {
+        let (table, others) = match self {
+            Action::Execute(_) => (None, [].as_slice()),
+            Action::Load { table, .. } => (Some(*table), [].as_slice()),
+            Action::Verify { table, others } => (Some(*table), others.as_slice()),
+        };
+        table.into_iter().chain(others.iter().copied())
+    }
 }
 
 /// Where the rows are when the graph begins.

@@ -143,24 +143,25 @@ async fn run_tasks(
             }
         }
         ([Task { action: Action::Verify { .. }, .. }, ..], _, Some(index)) => {
-            for action in actions() {
-                verify(&shared, index, &mut session, action).await?;
-            }
+            verify(&shared, index, &mut session, actions().collect()).await?;
         }
         _ => return Err(Error::Panicked("the plan")),
     }
     Ok((places, session))
 }
 
-async fn verify(shared: &Shared, index: &Index, session: &mut Session, task: &Action) -> Result<(), Error> {
-    let Action::Verify { table, others } = task else { return Err(Error::Panicked("the plan")) };
-    let mut entries = others.iter().chain([table]).map(|table| shared.entry_of(*table));
-    if entries.any(|entry| shared.is_left_out(entry)) {
-        return Ok(());
-    }
-    match load::verify(shared, index, session, *table, others).await {
-        Ok(()) => shared.note_soon(marker::of_rows(task)),
-        Err(error) => shared.leave_out(shared.entry_of(*table), error)?,
+async fn verify(
+    shared: &Shared,
+    index: &Index,
+    session: &mut Session,
+    mut tasks: Vec<&Action>,
+) -> Result<(), Error> {
+    tasks.retain(|task| !task.tables().any(|table| shared.is_left_out(shared.entry_of(table))));
+    let Some(first) = tasks.iter().find_map(|task| task.tables().next()) else { return Ok(()) };
+    match load::verify(shared, index, session, &tasks).await {
+        Ok(()) => tasks.iter().for_each(|task| shared.note_soon(marker::of_rows(task))),
+        // A task whose table may be left out comes alone.
+        Err(error) => shared.leave_out(shared.entry_of(first), error)?,
     }
     Ok(())
 }

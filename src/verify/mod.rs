@@ -299,8 +299,9 @@ impl Work {
                     bytes += read;
                     self.monitor.report(Event::Advanced(read));
                 };
-                let found = read(session, &self.catalog, table, &mut progress).await?;
+                let found = read(session, &self.catalog, &[table], &mut progress).await?;
                 *locked(&self.bytes) += bytes;
+                let found = found.first().copied().unwrap_or_default();
                 (self.verdict(table, archive, found), Some(found))
             }
         };

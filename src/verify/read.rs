@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::archive::{Catalog, Digest, Table, Transfer};
-use crate::copy_rows::RowSplitter;
+use crate::copy_rows::{self, RowSplitter};
 use crate::pg::{self, Session};
 use crate::sql;
 
@@ -26,57 +26,89 @@ pub struct Found {
     pub digest: Digest,
 }
 
-/// Reads a table of the archive's catalog in the database of `session`, which has the encoding of the archive; through its root, if
-/// the catalog names one. `progress` gets bytes of rows.
+/// Reads tables of the archive's catalog in the database of `session`, which has the encoding of the archive, all in one round trip;
+/// each through its root, if the catalog names one. `progress` gets bytes of rows.
 pub async fn read(
     session: &Session,
     catalog: &Catalog,
-    table: &Table,
+    tables: &[&Table],
     progress: &mut (dyn FnMut(u64) + Send),
-) -> Result<Found, Error> {
-    let mut splitter = RowSplitter::new(table.transfer.format());
-    let mut room = Vec::new();
-    let mut found = Found::default();
-    let unreadable = |source| Error::Unreadable { table: table.label(), source };
-    let misreads_intervals = catalog.source.server_version_num >= KNOWS_INFINITE_INTERVALS * 10_000
-        && session.version().major() < KNOWS_INFINITE_INTERVALS
-        && table.transfer == Transfer::Binary;
-    let mut add = |bytes: &[u8]| {
-        // Wherever in a row they are, in arrays or composites.
-        if misreads_intervals
-            && bytes.windows(16).any(|window| INFINITE_INTERVALS.iter().any(|infinite| infinite == window))
-        {
-            return Err(Error::InfiniteIntervals { table: table.label() });
+) -> Result<Vec<Found>, Error> {
+    let mut readers = Vec::new();
+    let mut statements = Vec::new();
+    for table in tables {
+        let failed = |source| Error::Table { table: table.label(), source };
+        let statement = match catalog.holds_large_objects(table) {
+            true => sql::large_object::copy_out(0, None),
+            false => copy_statement(table),
+        };
+        if table.condition.is_some() {
+            // It comes out of a file: nothing but one COPY may become of it.
+            session.refuse_several(&statement).await.map_err(failed)?;
         }
-        found.rows += found.digest.add_rows(table, bytes)?;
-        progress(bytes.len() as u64);
-        Ok(())
-    };
-    let statement = match catalog.holds_large_objects(table) {
-        true => sql::large_object::copy_out(0, None),
-        false => copy_statement(table),
-    };
-    if table.condition.is_some() {
-        // It comes out of a file: nothing but one COPY may become of it.
-        let refused = session.refuse_several(&statement).await;
-        refused.map_err(|source| Error::Table { table: table.label(), source })?;
+        readers.push(Reader {
+            table,
+            splitter: RowSplitter::new(table.transfer.format()),
+            found: Found::default(),
+            misreads_intervals: catalog.source.server_version_num >= KNOWS_INFINITE_INTERVALS * 10_000
+                && session.version().major() < KNOWS_INFINITE_INTERVALS
+                && table.transfer == Transfer::Binary,
+        });
+        statements.push(statement);
     }
-    let read = pg::copy::copy_out(session, &statement, |bytes| {
-        splitter.push(bytes).map_err(unreadable)?;
-        if splitter.ready() >= PIECE_BYTES {
-            let rows = splitter.take(std::mem::take(&mut room)).bytes;
-            add(&rows)?;
-            room = rows;
-        }
-        Ok(())
+    let mut room = Vec::new();
+    let copied = pg::copy::copy_out_together(session, "", &statements, "", |at, bytes| {
+        readers[at].add(bytes, &mut room, progress)
     });
-    read.await.map_err(|error| match error {
-        Error::Server(source) => Error::Table { table: table.label(), source },
+    copied.await.map_err(|(at, error)| match error {
+        Error::Server(source) => Error::Table { table: tables[at].label(), source },
         other => other,
     })?;
-    add(&splitter.take(Vec::new()).bytes)?;
-    splitter.finish().map_err(unreadable)?;
-    Ok(found)
+    readers.into_iter().map(|reader| reader.finish(progress)).collect()
+}
+
+/// Counts the rows of a table.
+struct Reader<'a> {
+    table: &'a Table,
+    splitter: RowSplitter,
+    found: Found,
+    misreads_intervals: bool,
+}
+
+impl Reader<'_> {
+    /// `room` is kept from one piece to the next.
+    fn add(&mut self, bytes: &[u8], room: &mut Vec<u8>, progress: &mut dyn FnMut(u64)) -> Result<(), Error> {
+        self.splitter.push(bytes).map_err(|source| self.unreadable(source))?;
+        if self.splitter.ready() >= PIECE_BYTES {
+            *room = self.splitter.take(std::mem::take(room)).bytes;
+            self.count(room, progress)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, rows: &[u8], progress: &mut dyn FnMut(u64)) -> Result<(), Error> {
+        // Wherever in a row they are, in arrays or composites.
+        if self.misreads_intervals
+            && rows.windows(16).any(|window| INFINITE_INTERVALS.iter().any(|infinite| infinite == window))
+        {
+            return Err(Error::InfiniteIntervals { table: self.table.label() });
+        }
+        self.found.rows += self.found.digest.add_rows(self.table, rows)?;
+        progress(rows.len() as u64);
+        Ok(())
+    }
+
+    fn finish(mut self, progress: &mut dyn FnMut(u64)) -> Result<Found, Error> {
+        let rows = self.splitter.take(Vec::new()).bytes;
+        self.count(&rows, progress)?;
+        let unreadable = |source| Error::Unreadable { table: self.table.label(), source };
+        self.splitter.finish().map_err(unreadable)?;
+        Ok(self.found)
+    }
+
+    fn unreadable(&self, source: copy_rows::Error) -> Error {
+        Error::Unreadable { table: self.table.label(), source }
+    }
 }
 
 fn copy_statement(table: &Table) -> String {
