@@ -151,10 +151,16 @@ fn row_types_of_tables(server: &Server) -> TestResult {
     pipe(&source, &server.create_database("target"), "4")
 }
 
-/// An extension makes tables with foreign keys: rows that refer to others are far ahead of these.
+/// An extension makes tables with foreign keys: rows that refer to others are far ahead of these, or in another block of the same
+/// table.
 fn configuration_of_extensions(server: &Server) -> TestResult {
     let source = server.create_database("source");
     source.load(Path::new("tests/objects/extension_configuration.sql"));
+    source.psql(
+        "INSERT INTO \"Odd one\".tree
+             SELECT i, nullif(i / 2, 0), (SELECT string_agg(md5((i * 10 + k)::text), '') FROM generate_series(1, 10) k)
+             FROM generate_series(1, 60000) i",
+    );
     for jobs in ["1", "4"] {
         pipe(&source, &server.create_database("target"), jobs)?;
     }

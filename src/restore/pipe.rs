@@ -18,12 +18,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::load::Copy;
-use super::plan::dependencies;
 use super::{Error, Shared, large_object};
 use crate::archive::{
     ArchiveId, ArrivedBlock, BlockDecoder, BlockInfo, Catalog, Contents, Index, SequentialReader,
 };
-use crate::pg::Session;
+use crate::pg::{Session, column};
 use crate::progress::Event;
 
 /// What comes out of a pipe.
@@ -48,6 +47,10 @@ pub async fn load(
 ) -> Result<(Index, Vec<Session>), Error> {
     let id = pipe.header().id;
     let contents = Arc::new(Mutex::new(Contents::new(&shared.catalog)));
+    let in_order = match sessions.first() {
+        Some(session) => in_order(session, &shared.catalog).await?,
+        None => BTreeSet::new(),
+    };
     let mut workers = JoinSet::new();
     let mut queues = Vec::new();
     for session in sessions {
@@ -57,7 +60,7 @@ pub async fn load(
         workers.spawn(worker.run(id));
     }
     let of_all = Arc::clone(shared);
-    let reading = spawn_blocking(move || distribute(pipe, &of_all.catalog, &queues));
+    let reading = spawn_blocking(move || distribute(pipe, &of_all.catalog, &in_order, &queues));
     let read = async { reading.await.unwrap_or(Err(Error::Panicked("reading the archive"))) };
     let work = async {
         let mut sessions = Vec::new();
@@ -75,8 +78,12 @@ pub async fn load(
 }
 
 /// Gives each block to a worker. Stops when there is no more, or when a worker is gone, which then tells why.
-fn distribute(mut pipe: Pipe, catalog: &Catalog, queues: &[Sender<Arrived>]) -> Result<Pipe, Error> {
-    let in_order = in_order(catalog);
+fn distribute(
+    mut pipe: Pipe,
+    catalog: &Catalog,
+    in_order: &BTreeSet<u32>,
+    queues: &[Sender<Arrived>],
+) -> Result<Pipe, Error> {
     let (mut held, mut held_bytes) = (Vec::new(), 0);
     let limit = (queues.len() + 1) * BUDGET_PER_JOB;
     let budget = Arc::new(Semaphore::new(limit));
@@ -116,18 +123,26 @@ fn distribute(mut pipe: Pipe, catalog: &Catalog, queues: &[Sender<Arrived>]) -> 
     Ok(pipe)
 }
 
-/// The tables of extensions whose rows refer to those of others, and these.
-fn in_order(catalog: &Catalog) -> BTreeSet<u32> {
-    let entries = &catalog.entries;
-    let mut tables = BTreeSet::new();
-    for entry in entries.iter().filter(|entry| catalog.is_configuration(entry)) {
-        let needs = dependencies(entry).map(|place| &entries[place]);
-        let referred: Vec<u32> = needs.filter_map(|need| need.table).collect();
-        if !referred.is_empty() {
-            tables.extend(referred.into_iter().chain(entry.table));
-        }
+/// The tables of extensions whose rows refer to others, and these. The archive does not say which refer to themselves, the extension in
+/// the target does.
+async fn in_order(session: &Session, catalog: &Catalog) -> Result<BTreeSet<u32>, Error> {
+    let sql = "SELECT DISTINCT n.nspname::text AS schema, c.relname::text AS name \
+               FROM pg_catalog.pg_constraint f \
+               CROSS JOIN LATERAL (VALUES (f.conrelid), (f.confrelid)) t (relation) \
+               JOIN pg_catalog.pg_class c ON c.oid = t.relation \
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE f.contype = 'f'";
+    let mut names: BTreeSet<(String, String)> = BTreeSet::new();
+    for row in session.ask("asking for foreign keys", sql).await? {
+        names.insert((column(&row, "schema")?, column(&row, "name")?));
     }
-    tables
+    let configurations = catalog.entries.iter().filter(|entry| catalog.is_configuration(entry));
+    let numbers = configurations.filter_map(|entry| entry.table);
+    let is_named = |number: &u32| {
+        let table = &catalog.tables[*number as usize];
+        names.contains(&(table.schema.clone(), table.name.clone()))
+    };
+    Ok(numbers.filter(is_named).collect())
 }
 
 /// The worker for a block: one that is loading its table anyway, unless that lets another one idle.

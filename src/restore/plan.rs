@@ -299,10 +299,13 @@ impl Builder<'_> {
         let refers_to_itself = self.references.get(&place).is_some_and(|before| before.contains(&place));
         // A table that was there before is not emptied.
         let may_be_emptied = is_made && !are_large_objects && root.is_none() && condition.is_none();
-        let prefers_one =
+        let skips_wal =
             matches!(self.rows, Rows::InArchive(Streams { skips_wal: true, jobs }) if jobs <= WITH_WAL);
-        let splittable = (is_made || !refers_to_itself) && !(may_be_emptied && prefers_one);
-        let parts = self.parts(table, part_bytes, splittable);
+        // A configuration table may have foreign keys to itself: the extension makes them, and no entry names them.
+        let in_one = self.catalog.is_configuration(entry)
+            || refers_to_itself && !is_made
+            || skips_wal && may_be_emptied;
+        let parts = self.parts(table, part_bytes, in_one);
         let freeze = parts.len() == 1 && may_be_emptied && index.raw_bytes >= FREEZE_BYTES;
         let mut loads = Vec::new();
         for blocks in parts {
@@ -370,12 +373,12 @@ impl Builder<'_> {
     }
 
     /// The block ranges that are loaded by a task each: one for a small table or a single worker.
-    fn parts(&self, table: u32, part_bytes: u64, splittable: bool) -> Vec<std::ops::Range<usize>> {
+    fn parts(&self, table: u32, part_bytes: u64, in_one: bool) -> Vec<std::ops::Range<usize>> {
         let Rows::InArchive(Streams { jobs, .. }) = self.rows else { return Vec::new() };
         let index = &self.index.tables[table as usize];
         let blocks = index.blocks.len();
         let wanted = usize::try_from(index.raw_bytes / part_bytes).unwrap_or(usize::MAX).max(1);
-        let count = if jobs == 1 || !splittable { 1 } else { wanted.min(blocks.max(1)) };
+        let count = if jobs == 1 || in_one { 1 } else { wanted.min(blocks.max(1)) };
         (0..count).map(|part| blocks * part / count..blocks * (part + 1) / count).collect()
     }
 
