@@ -47,6 +47,7 @@ pub async fn copy_out_together<E: From<Error>>(
         cause: cause.to_owned(),
         statement: Some(copies.join("; ")),
     };
+    let last = copies.len().saturating_sub(1);
     let statements = [first].into_iter().chain(copies.iter().map(String::as_str)).chain([question]);
     let text = statements.filter(|statement| !statement.is_empty()).collect::<Vec<_>>().join("; ");
     let text = session.in_encoding(text).await.map_err(|error| (0, error.into()))?;
@@ -76,7 +77,7 @@ pub async fn copy_out_together<E: From<Error>>(
     let answers = match answers {
         Ok(answers) => answers,
         Err(error) => {
-            let at = rows.ended().len().min(copies.len() - 1);
+            let at = rows.ended().len().min(last);
             return Err((
                 at,
                 session.failure(READING, copies.get(at).map(String::as_str), error).await.into(),
@@ -92,7 +93,7 @@ pub async fn copy_out_together<E: From<Error>>(
         .collect();
     let rows = rows.finish().await;
     if rows.len() != copies.len() {
-        return Err((rows.len(), protocol("a COPY ended without its row count").into()));
+        return Err((rows.len().min(last), protocol("a COPY ended without its row count").into()));
     }
     Ok(CopiedTogether { rows, answers })
 }
@@ -115,6 +116,7 @@ pub async fn copy_in_together(
         cause: cause.to_owned(),
         statement: copies.first().map(|(statement, _)| statement.clone()),
     };
+    let last = copies.len().saturating_sub(1);
     let statements = [first].into_iter().chain(copies.iter().map(|(statement, _)| statement.as_str()));
     let text = statements.filter(|statement| !statement.is_empty()).collect::<Vec<_>>().join("; ");
     let text = session.in_encoding(text).await.map_err(|error| (0, error))?;
@@ -125,13 +127,13 @@ pub async fn copy_in_together(
     let answered = session.link.client.batch_execute(&text).await;
     session.link.tap.answered();
     if let Err(error) = answered {
-        let at = answers.ended().len().min(copies.len() - 1);
+        let at = answers.ended().len().min(last);
         let statement = copies.get(at).map(|(statement, _)| statement.as_str());
         return Err((at, session.failure(WRITING, statement, error).await));
     }
     let taken = answers.finish().await;
     if taken.len() != copies.len() {
-        return Err((taken.len(), protocol("a COPY ended without its row count")));
+        return Err((taken.len().min(last), protocol("a COPY ended without its row count")));
     }
     Ok(taken)
 }
