@@ -456,18 +456,14 @@ impl Tap {
             }
             add_frame(&mut rows, COPY_DONE, &[]);
         }
-        let mut shared = lock(&self.0);
-        if shared.following.is_some() {
-            return None;
-        }
-        shared.following = Some(Following { rows, sent: 0, is_stated: false });
+        lock(&self.0).following = Some(Following { rows, sent: 0, is_stated: false });
         Some(begun)
     }
 
     /// Claims the rows of the COPYs TO STDOUT that are sent next, together. None if earlier ones are not over.
     pub(super) fn begin(&self) -> Option<CopyTap<'_>> {
         let mut shared = lock(&self.0);
-        if shared.phase != Phase::Idle {
+        if shared.phase != Phase::Idle || shared.following.is_some() {
             return None;
         }
         shared.phase = Phase::Armed;
