@@ -5,8 +5,8 @@
 //! of the archive, and the server reads the definition of one table while it loads another (a column that has the row type of
 //! a table). One worker would wait for the other, and that one for the pipe, where no server sees the deadlock.
 //!
-//! Foreign keys come behind the rows, but for those that an extension makes between its tables. Rows of such tables are loaded at the
-//! end, in order, by one worker: rows of another's transaction are none for a foreign key.
+//! Foreign keys come behind the rows, but for those that an extension makes between its tables or within one. Rows of such tables are
+//! loaded at the end, in order, by one worker: rows of another's transaction are none for a foreign key.
 
 use std::collections::BTreeSet;
 use std::io::Read;
