@@ -5,9 +5,16 @@ mod plot;
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// How often a command is run in its place: pg_restore with jobs may end in a deadlock of its own (ATTACH PARTITION of two indexes),
+/// and on a virtual machine others may take the processors.
+const ATTEMPTS: u32 = 4;
+
+/// Share of the processors' time that others may take while a command runs. What is above is run again, and the least of all counts.
+const STOLEN: f64 = 0.05;
 
 /// A command under measurement.
 pub struct Contender {
@@ -28,6 +35,8 @@ struct Run {
     bytes: u64,
     /// Most memory that was resident at once; of the command itself, not of the server.
     peak: u64,
+    /// Share of the processors' time that the machine's host gave to others.
+    stolen: f64,
 }
 
 /// The medians of a contender.
@@ -89,6 +98,28 @@ impl Contest {
 
 impl Contender {
     fn run(&self, file: &Path) -> Run {
+        let mut best: Option<Run> = None;
+        for _ in 0..ATTEMPTS {
+            match self.attempt(file) {
+                Ok(run) => {
+                    println!(
+                        "{:8.2} s  {} ({:.0} % stolen)",
+                        run.time.as_secs_f64(),
+                        self.name,
+                        run.stolen * 100.0
+                    );
+                    best = Some(best.filter(|best| best.stolen <= run.stolen).unwrap_or(run));
+                    if run.stolen <= STOLEN {
+                        break;
+                    }
+                }
+                Err(status) => println!("  failed: {} ({status})", self.name),
+            }
+        }
+        best.unwrap_or_else(|| panic!("{} failed {ATTEMPTS} times", self.name))
+    }
+
+    fn attempt(&self, file: &Path) -> Result<Run, ExitStatus> {
         let _ = fs::remove_file(file);
         let _ = fs::remove_dir_all(file);
         (self.prepare)();
@@ -96,6 +127,7 @@ impl Contender {
         command
             .stdout(File::options().write(true).open("/dev/null").expect("/dev/null"))
             .stderr(Stdio::inherit());
+        let before = processors();
         let started = Instant::now();
         let mut child = command.spawn().expect("the program starts");
         let status = format!("/proc/{}/status", child.id());
@@ -110,9 +142,13 @@ impl Contender {
         });
         let status = child.wait().expect("the program ends");
         let time = started.elapsed();
-        assert!(status.success(), "{}: {status}", self.name);
-        let bytes = size(file);
-        Run { time, bytes, peak: watcher.join().expect("the watcher ends") }
+        let after = processors();
+        let peak = watcher.join().expect("the watcher ends");
+        if !status.success() {
+            return Err(status);
+        }
+        let stolen = (after.stolen - before.stolen) / (after.all - before.all).max(1.0);
+        Ok(Run { time, bytes: size(file), peak, stolen })
     }
 
     fn median(mut self) -> Median {
@@ -121,6 +157,27 @@ impl Contender {
         let peak = self.runs.iter().map(|run| run.peak).max().unwrap_or(0);
         Median { name: self.name, seconds: time.as_secs_f64(), bytes, peak }
     }
+}
+
+/// What all processors did since the machine began, in ticks.
+struct Processors {
+    all: f64,
+    stolen: f64,
+}
+
+/// From the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal; the guests' are within user and nice.
+fn processors() -> Processors {
+    let stat = fs::read_to_string("/proc/stat").expect("/proc/stat");
+    let ticks: Vec<f64> = stat
+        .lines()
+        .next()
+        .unwrap_or("")
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .filter_map(|tick| tick.parse().ok())
+        .collect();
+    Processors { all: ticks.iter().sum(), stolen: ticks.get(7).copied().unwrap_or(0.0) }
 }
 
 /// Bytes of a file, or of those in a directory.
