@@ -29,6 +29,7 @@ fn main() {
     ] {
         trials.extend(support::trials_on(&[13, 17, 18], name, test));
     }
+    trials.extend(support::trials_on(&[18], "parts_of_a_table", parts_of_a_table));
     libtest_mimic::run(&arguments, trials).exit();
 }
 
@@ -255,6 +256,36 @@ fn half_restored(server: &Server) -> TestResult {
     assert!(said.stdout.contains("begun by an earlier restore"), "{}", said.stdout);
     assert!(!said.stderr.contains("TABLE public.big\n"), "{}", said.stderr);
     assert_same("the database", &source.expected, &target.oracle_dump(&[]));
+    Ok(())
+}
+
+/// A table that several workers load in parts: the last of three cannot come yet, and those that have come do not come again.
+fn parts_of_a_table(server: &Server) -> TestResult {
+    let source = server.create_database("resume");
+    source.psql(
+        "SET resume.opens = 'on';
+         CREATE FUNCTION opens(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
+             RETURN $1 < 28000 OR coalesce(current_setting('resume.opens', true) = 'on', false); END $$;
+         CREATE TABLE large (id int CHECK (opens(id)), body text);
+         ALTER TABLE large ALTER COLUMN body SET STORAGE PLAIN;
+         INSERT INTO large SELECT n, repeat(md5(n::text), 220) FROM generate_series(1, 29000) n",
+    );
+    let (_directory, archive) = dump(&source);
+    let target = server.create_database("resume");
+    let outcome = restore(&target, &archive, &["-j", "2"]).expect_code(1);
+    assert!(outcome.stderr.contains("23514"), "{}", outcome.stderr);
+    let parts = "SELECT count(DISTINCT xmin::text) FROM large";
+    let before = target.psql(parts);
+    assert!(matches!(before.trim(), "1" | "2"), "parts that have come: {before}");
+    target.psql(&format!("ALTER DATABASE {} SET resume.opens = 'on'", target.name));
+    restore(&target, &archive, &["--resume", "-j", "4"]).expect_code(0);
+    assert_eq!((target.psql(parts).trim(), target.psql("SELECT count(*) FROM large").trim()), ("3", "29000"));
+
+    // One worker loads all of it, and freezes it.
+    let alone = server.create_database("resume");
+    alone.psql(&format!("ALTER DATABASE {} SET resume.opens = 'on'", alone.name));
+    restore(&alone, &archive, &["-j", "1"]).expect_code(0);
+    assert_eq!(alone.psql(parts).trim(), "1");
     Ok(())
 }
 

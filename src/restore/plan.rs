@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section, Table, TableIndex};
 
-/// Tables with more raw bytes than this are loaded by several workers at once.
-const LOAD_PART_BYTES: u64 = 256 << 20;
+/// Raw bytes of a part of a table, at least: one that has two parts is loaded by several workers at once.
+const LOAD_PART_BYTES: u64 = 64 << 20;
 
 /// The same for contents of large objects: they have no rows to freeze when one worker loads them all, and writing them takes
 /// the server several times as long.
@@ -516,14 +516,14 @@ mod tests {
 
     #[test]
     fn the_rows_of_an_extensions_table_stand_for_it() {
-        let (mut catalog, mut index) = example(FREEZE_BYTES);
+        let (mut catalog, mut index) = example(LOAD_PART_BYTES * 3);
         catalog.entries[0].kind = "EXTENSION".to_owned();
         catalog.entries[2] = entry(3, "TABLE DATA", Section::Data, Lock::None, &[1, 2], Some(1));
         catalog.entries[3] = entry(4, "RULE", Section::PostData, Lock::Exclusive, &[1, 2], None);
         catalog.tables[0].condition = Some(String::new());
         catalog.tables.push(Table { entry: 3, ..catalog.tables[0].clone() });
         index.tables.push(index.tables[0].clone());
-        let plan = plan(&catalog, &index, rows(1), false, &References::new(), &|_, _, _| Some(1), |_| true);
+        let plan = plan(&catalog, &index, rows(4), false, &References::new(), &|_, _, _| Some(1), |_| true);
         let after: Vec<&[usize]> = plan.tasks.iter().map(|task| task.after.as_slice()).collect();
         assert_eq!(after, [&[] as &[usize], &[0], &[0]]);
         assert_eq!(plan.tasks[0].locks, [(1, Lock::Share)]);
