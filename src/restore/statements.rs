@@ -104,9 +104,16 @@ async fn at_once(
     let mut sent = Vec::new();
     sent.extend(shared.begin().map(own));
     sent.extend(first.map(own));
+    let mut are_set = [None, None];
     for place in places {
         let entry = &entries[*place];
-        sent.extend(statements(shared, entry).into_iter().map(|statement| (Some(entry), statement)));
+        for (is_set, setting) in are_set.iter_mut().zip(settings(shared, entry)) {
+            if setting.is_some() && setting != *is_set {
+                is_set.clone_from(&setting);
+                sent.extend(setting.map(|statement| (Some(entry), Cow::Owned(statement))));
+            }
+        }
+        sent.extend(creation(shared, entry).map(|statement| (Some(entry), statement)));
     }
     if first.is_none() {
         sent.extend(
@@ -194,18 +201,29 @@ pub async fn execute_one(session: &Session, statement: &str) -> Result<(), pg::E
 
 /// The statements that restore an entry.
 pub fn statements<'a>(shared: &Shared, entry: &'a Entry) -> Vec<Cow<'a, str>> {
+    let settings = settings(shared, entry).into_iter().flatten().map(Cow::Owned);
+    settings.chain(creation(shared, entry)).collect()
+}
+
+/// The statements for what an entry's object takes from settings: its tablespace and its access method. They hold until others come.
+fn settings(shared: &Shared, entry: &Entry) -> [Option<String>; 2] {
     let Options { no_tablespaces, .. } = shared.options.selection.options();
     let tablespace = entry.tablespace.as_ref().filter(|_| !no_tablespaces);
-    let tablespace = tablespace.map(|name| format!("SET default_tablespace = {}", sql::literal(name)));
     let method = entry.access_method.as_ref();
-    let method = method.map(|name| format!("SET default_table_access_method = {}", sql::literal(name)));
-    let settings = tablespace.into_iter().chain(method).map(Cow::Owned);
+    [
+        tablespace.map(|name| format!("SET default_tablespace = {}", sql::literal(name))),
+        method.map(|name| format!("SET default_table_access_method = {}", sql::literal(name))),
+    ]
+}
+
+/// The statements that make an entry's object and give it to its owner.
+fn creation<'a>(shared: &Shared, entry: &'a Entry) -> impl Iterator<Item = Cow<'a, str>> {
     let create = entry.create.iter().map(|statement| Cow::Borrowed(statement.as_str()));
     // The role that grants is that of the session again after RESET SESSION AUTHORIZATION, and no other.
     let resets = |statement: &String| statement.starts_with("RESET SESSION AUTHORIZATION");
     let role = shared.options.role.as_ref().filter(|_| entry.create.iter().any(resets));
     let role = role.map(|role| format!("SET ROLE {}", sql::ident(role)));
-    settings.chain(create).chain(owner(shared, entry).into_iter().chain(role).map(Cow::Owned)).collect()
+    create.chain(owner(shared, entry).into_iter().chain(role).map(Cow::Owned))
 }
 
 /// The statement that gives an entry's object to its owner.
