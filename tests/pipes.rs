@@ -39,7 +39,8 @@ fn main() {
     ];
     let every = on_every_server.iter().flat_map(|(name, test)| support::trials(name, *test));
     let some = on_some.iter().flat_map(|(name, test)| support::trials_on(&[13, 17, 18], name, *test));
-    libtest_mimic::run(&arguments, every.chain(some).collect()).exit();
+    let on_one = support::trials_on(&[18], "too_many_rows_in_order", too_many_rows_in_order);
+    libtest_mimic::run(&arguments, every.chain(some).chain(on_one).collect()).exit();
 }
 
 /// Fails unless the text holds all of these words.
@@ -164,6 +165,31 @@ fn configuration_of_extensions(server: &Server) -> TestResult {
     for jobs in ["1", "4"] {
         pipe(&source, &server.create_database("target"), jobs)?;
     }
+    Ok(())
+}
+
+/// More of such rows than may wait for the end of a pipe; a file has no limit.
+fn too_many_rows_in_order(server: &Server) -> TestResult {
+    let source = server.create_database("source");
+    source.psql(
+        "CREATE EXTENSION pgsnap_configured;
+         INSERT INTO tree
+             SELECT i, nullif(i / 2, 0),
+                 (SELECT string_agg(encode(sha512(int8send(i * 12 + k)), 'base64'), '') FROM generate_series(1, 12) k)
+             FROM generate_series(1, 90000) i",
+    );
+    let bytes = archive_of(&source, &[])?;
+    let target = server.create_database("target");
+    let outcome = restore_bytes(&target, &["--jobs", "2"], &bytes)?.expect_code(9);
+    expect_words(&outcome.stderr, &["public.tree", "too many have to wait", "from a file"]);
+    assert_eq!(target.psql("SELECT count(*) FROM tree").trim(), "0");
+
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(file.path(), &bytes)?;
+    let target = server.create_database("target");
+    let mut command = pgsnap();
+    run(command.args(["restore", "--jobs", "4", "-d", &target.conninfo()]).arg(file.path())).expect_code(0);
+    assert_eq!(target.psql("SELECT count(*) FROM tree").trim(), "90000");
     Ok(())
 }
 
