@@ -7,12 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::{Catalog, Entry, Index, Lock, Pass, Section, Table, TableIndex};
 
-/// Raw bytes of a part of a table, at least: one that has two parts is loaded by several workers at once.
-const LOAD_PART_BYTES: u64 = 64 << 20;
-
-/// The same for contents of large objects: they have no rows to freeze when one worker loads them all, and writing them takes
-/// the server several times as long.
-const LARGE_OBJECT_PART_BYTES: u64 = 32 << 20;
+/// Raw bytes of a part of a table or of large objects, at least: what has two parts is loaded by several workers at once.
+const PART_BYTES: u64 = 32 << 20;
 
 /// Tables with fewer raw bytes than this are not loaded frozen: to empty them first, which makes new files, takes the server
 /// longer than the rows do (the default of its `wal_skip_threshold` draws the same line).
@@ -285,7 +281,6 @@ impl Builder<'_> {
         let index = &self.index.tables[table as usize];
         let Table { root, condition, .. } = &self.catalog.tables[table as usize];
         let are_large_objects = entry.holds_large_objects();
-        let part_bytes = if are_large_objects { LARGE_OBJECT_PART_BYTES } else { LOAD_PART_BYTES };
         let after = self.after(entry);
         let own = loaded(self.catalog, place, entry);
         // Where foreign keys are there already, the server locks the tables that they refer to.
@@ -305,7 +300,7 @@ impl Builder<'_> {
         let in_one = self.catalog.is_configuration(entry)
             || refers_to_itself && !is_made
             || skips_wal && may_be_emptied;
-        let parts = self.parts(table, part_bytes, in_one);
+        let parts = self.parts(table, in_one);
         let freeze = parts.len() == 1 && may_be_emptied && index.raw_bytes >= FREEZE_BYTES;
         let mut loads = Vec::new();
         for blocks in parts {
@@ -373,11 +368,11 @@ impl Builder<'_> {
     }
 
     /// The block ranges that are loaded by a task each: one for a small table or a single worker.
-    fn parts(&self, table: u32, part_bytes: u64, in_one: bool) -> Vec<std::ops::Range<usize>> {
+    fn parts(&self, table: u32, in_one: bool) -> Vec<std::ops::Range<usize>> {
         let Rows::InArchive(Streams { jobs, .. }) = self.rows else { return Vec::new() };
         let index = &self.index.tables[table as usize];
         let blocks = index.blocks.len();
-        let wanted = usize::try_from(index.raw_bytes / part_bytes).unwrap_or(usize::MAX).max(1);
+        let wanted = usize::try_from(index.raw_bytes / PART_BYTES).unwrap_or(usize::MAX).max(1);
         let count = if jobs == 1 || in_one { 1 } else { wanted.min(blocks.max(1)) };
         (0..count).map(|part| blocks * part / count..blocks * (part + 1) / count).collect()
     }
@@ -516,7 +511,7 @@ mod tests {
 
     #[test]
     fn the_rows_of_an_extensions_table_stand_for_it() {
-        let (mut catalog, mut index) = example(LOAD_PART_BYTES * 3);
+        let (mut catalog, mut index) = example(PART_BYTES * 3);
         catalog.entries[0].kind = "EXTENSION".to_owned();
         catalog.entries[2] = entry(3, "TABLE DATA", Section::Data, Lock::None, &[1, 2], Some(1));
         catalog.entries[3] = entry(4, "RULE", Section::PostData, Lock::Exclusive, &[1, 2], None);
@@ -542,7 +537,7 @@ mod tests {
 
     #[test]
     fn large_objects_are_made_first_and_filled_by_several() {
-        let (mut catalog, index) = example(LARGE_OBJECT_PART_BYTES * 3);
+        let (mut catalog, index) = example(PART_BYTES * 3);
         catalog.entries[0].kind = LARGE_OBJECT.to_owned();
         catalog.entries[0].section = Section::Data;
         catalog.entries[1].kind = "BLOBS".to_owned();
@@ -561,7 +556,7 @@ mod tests {
 
     #[test]
     fn rows_that_are_loaded_are_read_back_and_waited_for_by_nobody() {
-        let (catalog, index) = example(LOAD_PART_BYTES * 3);
+        let (catalog, index) = example(PART_BYTES * 3);
         let plan =
             plan(&catalog, &index, Rows::Loaded, true, &References::new(), &|_, _, _| Some(1), |_| true);
         let actions: Vec<&Action> = plan.tasks.iter().map(|task| &task.action).collect();
@@ -579,7 +574,7 @@ mod tests {
 
     #[test]
     fn a_large_table_is_loaded_in_parts_that_cover_every_block_once() {
-        let (catalog, index) = example(LOAD_PART_BYTES * 3);
+        let (catalog, index) = example(PART_BYTES * 3);
         for (jobs, skips_wal, parts) in [(1, false, 1), (2, false, 3), (2, true, 1), (4, true, 3)] {
             let plan = plan(
                 &catalog,
