@@ -1,9 +1,13 @@
-//! Many small tables: pgsnap and pg_dump in turn on the definitions of the same database, and once there and back.
+//! Many small tables: pgsnap and pg_dump in turn on the definitions of the same database, and their restores.
 //!
-//! `PGSNAP_TEST_LOCKS=8192 tests/servers start 17 && cargo bench --bench tables -- --tables 10000 --rounds 5 --major 17`
+//! `PGSNAP_TEST_LOCKS=8192 PGSNAP_TEST_FSYNC=on tests/servers start 17`
+//! `cargo bench --bench tables -- --tables 10000 --rounds 5 --restores 3 --major 17`
 //!
 //! Every dump tool locks all tables, and with its default settings the server has room for some 5,000 locks.
 #![allow(clippy::expect_used)] // A benchmark that cannot run has nothing better to do than to say why.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use contest::{Contest, Median, argument};
 use support::{Database, Server};
@@ -49,27 +53,25 @@ fn main() {
     support::run(server.oracle("pg_dump").arg("-Fc").arg("-f").arg(&custom).arg(&source.name)).expect_code(0);
     let conninfo = source.conninfo();
     support::run(support::pgsnap().args(["dump", "-d", &conninfo, "-f"]).arg(&archive)).expect_code(0);
-    drop(source);
+    // They go at the end: ext4 looks at all inodes that were deleted within the last minutes when a file is made.
+    let restored = Rc::new(RefCell::new(Vec::new()));
     let mut contest = Contest::default();
-    let target = server.clone();
+    let (target, databases) = (server.clone(), Rc::clone(&restored));
     contest.add("pg_restore -j 2", u32::MAX, move |_| {
+        let database = target.create_database("tables");
         let mut command = target.oracle("pg_restore");
-        command.args(["-j", "2", "-d", &anew(&target)]).arg(&custom);
+        command.args(["-j", "2", "-d", &database.name]).arg(&custom);
+        databases.borrow_mut().push(database);
         command
     });
     contest.add("pgsnap restore --jobs 2", u32::MAX, move |_| {
+        let database = server.create_database("tables");
         let mut command = support::pgsnap();
-        command.args(["restore", "-q", "-j", "2", "-d", &server.conninfo(&anew(&server))]).arg(&archive);
+        command.args(["restore", "-q", "-j", "2", "-d", &database.conninfo()]).arg(&archive);
+        restored.borrow_mut().push(database);
         command
     });
     print(&contest.run(argument("--restores", 1)));
-}
-
-/// An empty database of one and the same name.
-fn anew(server: &Server) -> String {
-    server.psql("postgres", "DROP DATABASE IF EXISTS pgsnap_tables (FORCE)");
-    server.psql("postgres", "CREATE DATABASE pgsnap_tables TEMPLATE template0");
-    "pgsnap_tables".to_owned()
 }
 
 /// In pieces that default settings of the server have room for.
