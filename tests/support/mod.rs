@@ -354,7 +354,7 @@ pub fn in_namespace(script: &str) -> Command {
 pub fn wait_until(database: &Database, query: &str) {
     let started = Instant::now();
     while database.psql(query).trim() != "t" {
-        assert!(started.elapsed() < Duration::from_secs(20), "in vain: {query}");
+        assert!(started.elapsed() < Duration::from_secs(60), "in vain: {query}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
