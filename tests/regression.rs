@@ -64,7 +64,11 @@ fn round_trip(server: &Server, database: &str, jobs: u32) -> TestResult {
 
 fn dump(server: &Server, database: &str, jobs: u32, archive: &Path) {
     let (conninfo, jobs) = (server.conninfo(database), jobs.to_string());
-    run(pgsnap().args(["dump", "-j", &jobs, "-d", &conninfo, "-f"]).arg(archive)).expect_code(0);
+    // The end of another test drops its subscriptions, for which the server locks the list of those of all databases: behind a
+    // pg_dump, which keeps its lock on the list to its end, and ahead of us.
+    let patience = ["--lock-wait-timeout", "10min"];
+    run(pgsnap().args(["dump", "-j", &jobs, "-d", &conninfo, "-f"]).arg(archive).args(patience))
+        .expect_code(0);
 }
 
 /// The entries of an archive with all that they say, but for planner statistics, which no server before 18 takes, and for what is
