@@ -33,7 +33,7 @@ fn main() {
     for (name, test) in on_every_server {
         trials.extend(support::trials(name, test));
     }
-    let on_some: [(&str, Test); 17] = [
+    let on_some: [(&str, Test); 18] = [
         ("no_permission", no_permission),
         ("latin1_names", latin1_names),
         ("schemas_swapped_mid_dump", schemas_swapped_mid_dump),
@@ -49,7 +49,8 @@ fn main() {
         ("slow_dump_warns_of_its_snapshot", slow_dump_warns_of_its_snapshot),
         ("max_duration_ends_a_dump", max_duration_ends_a_dump),
         ("kill_9_mid_dump", kill_9_mid_dump),
-        ("lock_timeout", lock_timeout),
+        ("lock_timeout_of_a_table", lock_timeout_of_a_table),
+        ("lock_timeout_of_the_catalog", lock_timeout_of_the_catalog),
         ("file_size_limit", file_size_limit),
     ];
     for (name, test) in on_some {
@@ -657,19 +658,33 @@ fn kill_9_mid_dump(server: &Server) -> TestResult {
     Ok(())
 }
 
-fn lock_timeout(server: &Server) -> TestResult {
+fn lock_timeout(server: &Server, locked: &str, words: &[&str]) -> TestResult {
     let directory = tempfile::tempdir()?;
     let source = server.create_database("locked");
     source.psql("CREATE TABLE held (a int); CREATE TABLE free (a int)");
-    let _holder = Holder::start(&source, "LOCK TABLE held");
+    let _holder = Holder::start(&source, &format!("LOCK TABLE {locked}"));
     let mut command = pgsnap();
     command
         .args(["dump", "--lock-wait-timeout", "200ms", "-d", &source.conninfo(), "-f"])
         .arg(directory.path().join("a"));
     let outcome = run(&mut command).expect_code(6);
-    expect_words(&outcome.stderr, &["held", "lock"]);
+    expect_words(&outcome.stderr, words);
+    expect_words(&outcome.stderr, &["blocked by process", "--lock-wait-timeout"]);
     assert!(entries(directory.path()).is_empty());
     Ok(())
+}
+
+fn lock_timeout_of_a_table(server: &Server) -> TestResult {
+    lock_timeout(server, "held", &["locking tables: no lock on public.held"])
+}
+
+/// What cannot be locked ahead: indexes, views and the tables of the catalog.
+fn lock_timeout_of_the_catalog(server: &Server) -> TestResult {
+    lock_timeout(
+        server,
+        "pg_catalog.pg_ts_dict",
+        &["reading the catalog (", "no lock on pg_catalog.pg_ts_dict"],
+    )
 }
 
 fn sigterm_while_waiting_for_a_lock(server: &Server) -> TestResult {

@@ -311,6 +311,9 @@ async fn look(
         let trouble = match read.await {
             Ok(inventory) => return Ok((snapshot, helper, inventory)),
             Err(error) if attempt < TRIES && error.may_be_a_race() => error,
+            Err(Error::Catalog(catalog::Error::Server(error))) => {
+                return Err(snapshot.explain(config, error).await.into());
+            }
             Err(error) => return Err(error),
         };
         tracing::info!("attempt {attempt} to read the catalog: {trouble}");

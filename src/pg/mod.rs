@@ -3,6 +3,7 @@
 //! [`ConnectConfig`] says where, [`Session`] is one connection, [`Snapshot`] several that see the same moment, and
 //! [`copy`] moves table data through a session.
 
+mod blockers;
 mod config;
 mod conninfo;
 pub mod copy;

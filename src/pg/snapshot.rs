@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::config::ConnectConfig;
 use super::session::{Session, column};
 use super::settings::Purpose;
-use super::{Error, Result};
+use super::{Error, Result, blockers};
 use crate::sql;
 
 /// How to take a snapshot.
@@ -60,6 +60,7 @@ pub struct Snapshot {
     exported: Exported,
     taken: Instant,
     leader: Session,
+    lock_timeout_ms: u128,
 }
 
 /// What a successful try comes to.
@@ -90,6 +91,8 @@ const EXPORT: &str = "\
 pub(super) const APPLICATION: &str = "pgsnap";
 /// How long a joined session waits for a lock, in milliseconds.
 const WORKER_LOCK_TIMEOUT_MS: u32 = 1000;
+/// lock_not_available
+const NO_LOCK: &str = "55P03";
 const TRIES: usize = 3;
 /// How often the list of tables is read again because tables come and go while they are being locked.
 const ROUNDS: usize = 20;
@@ -196,7 +199,8 @@ impl Snapshot {
             match search.attempt().await {
                 Ok(exported) => {
                     leader.batch(JOINED).await?;
-                    return Ok(Self { exported, taken: Instant::now(), leader });
+                    let lock_timeout_ms = search.lock_timeout_ms;
+                    return Ok(Self { exported, taken: Instant::now(), leader, lock_timeout_ms });
                 }
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Changed(what)) if matches!(options.moment, Moment::Exported(_)) => {
@@ -292,6 +296,24 @@ impl Snapshot {
     pub async fn wait_for_locks(&self) -> Result<()> {
         self.leader.give_back_locks().await?;
         self.leader.batch(&format!("RELEASE SAVEPOINT joined; SET lock_timeout = 0; {JOINED}")).await
+    }
+
+    /// An error of the leader. Until [`Snapshot::wait_for_locks`] it waits for every lock as long as for those of the tables: if that
+    /// is what it is about, with who held the lock.
+    pub async fn explain(&self, config: &ConnectConfig, error: Error) -> Error {
+        let what = match &error {
+            Error::Server { what, server, .. } if server.sqlstate == NO_LOCK => what,
+            _ => return error,
+        };
+        let asked = async {
+            let session = Session::connect(config, Purpose::Dump, APPLICATION).await?;
+            session.batch(&format!("SET lock_timeout = {WORKER_LOCK_TIMEOUT_MS}")).await?;
+            let otherwise = || "an index, a view or a table of the server's own".to_owned();
+            Ok::<_, Error>(
+                blockers::lock_timeout(&session, what, None, otherwise, self.lock_timeout_ms).await,
+            )
+        };
+        asked.await.unwrap_or(error)
     }
 
     /// One more session on the same snapshot, in a REPEATABLE READ READ ONLY transaction. It waits a second for the lock
@@ -463,14 +485,11 @@ impl Search<'_> {
         let oids =
             |relations: &[&Relation]| relations.iter().map(|relation| relation.oid).collect::<Vec<u32>>();
         match error.sqlstate() {
-            Some("55P03") => {
-                let (names, blockers) = self.blockers(&oids(batch)).await;
-                Error::LockTimeout {
-                    what: "locking tables".to_owned(),
-                    relation: if names.is_empty() { batch_text(batch) } else { names.join(", ") },
-                    blockers,
-                    waited_ms: self.lock_timeout_ms,
-                }
+            Some(NO_LOCK) => {
+                let (tables, waited_ms) = (oids(batch), self.lock_timeout_ms);
+                let otherwise = || batch_text(batch);
+                blockers::lock_timeout(self.scout, "locking tables", Some(&tables), otherwise, waited_ms)
+                    .await
             }
             Some("42501") => {
                 let names = self.unreadable(&oids(rest)).await;
@@ -495,30 +514,6 @@ impl Search<'_> {
         let (now, times) = (setting("now")?, setting("times")?);
         // The room for others stays what it is.
         Some(Error::TooManyLocks { tables, now, enough: now + tables.div_ceil(times.max(1)) })
-    }
-
-    /// Who holds or waits for a lock that excludes reading one of these tables. The answer only helps a message, so a
-    /// failure to get it is no failure.
-    async fn blockers(&self, oids: &[u32]) -> (Vec<String>, Vec<i32>) {
-        let rows = self
-            .scout
-            .query(
-                "finding out who holds the locks",
-                "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, l.pid \
-                 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.relation = ANY ($1) \
-                   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-                 ORDER BY l.granted DESC, c.oid, l.pid",
-                &[&oids],
-            )
-            .await
-            .unwrap_or_default();
-        let mut names: Vec<String> = rows.iter().filter_map(|row| row.try_get("name").ok()).collect();
-        names.dedup();
-        let mut blockers: Vec<i32> = rows.iter().filter_map(|row| row.try_get("pid").ok()).collect();
-        blockers.dedup();
-        (names, blockers)
     }
 
     /// Those of the tables that this user may not read.
