@@ -1,5 +1,7 @@
 //! Who keeps a session from a lock. The answer only helps a message, so a failure to get it is no failure.
 
+use std::collections::BTreeSet;
+
 use super::Error;
 use super::session::Session;
 
@@ -22,20 +24,18 @@ pub(super) async fn lock_timeout(
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' \
                AND ($1::pg_catalog.oid[] IS NULL OR l.relation = ANY ($1)) \
-               AND l.database IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) \
-             ORDER BY l.granted DESC, c.oid, l.pid",
+               AND c.relpersistence <> 't' \
+               AND l.database IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))",
             &[&oids],
         )
         .await
         .unwrap_or_default();
-    let mut names: Vec<String> = rows.iter().filter_map(|row| row.try_get("name").ok()).collect();
-    names.dedup();
-    let mut blockers: Vec<i32> = rows.iter().filter_map(|row| row.try_get("pid").ok()).collect();
-    blockers.dedup();
+    let names: BTreeSet<String> = rows.iter().filter_map(|row| row.try_get("name").ok()).collect();
+    let blockers: BTreeSet<i32> = rows.iter().filter_map(|row| row.try_get("pid").ok()).collect();
     Error::LockTimeout {
         what: what.to_owned(),
-        relation: if names.is_empty() { otherwise() } else { names.join(", ") },
-        blockers,
+        relation: if names.is_empty() { otherwise() } else { Vec::from_iter(names).join(", ") },
+        blockers: blockers.into_iter().collect(),
         waited_ms,
     }
 }
